@@ -1,5 +1,6 @@
 """Advice: what a user should know of a data set before trusting figures that come from it."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ _COPIED = 0.05
 """Share of copies from which on they are told of a table: rows of few columns are often alike."""
 _SKEWED = 3.0
 """Skewness of a target from which on its logarithm is worth a try; an exponential one has 2."""
+_WHOLE = re.compile(r"-?\d+")
 _JUDGED: dict[PartName, str] = {"test": "test", "val": "validation"}
 """Parts on which a network is judged."""
 
@@ -105,6 +107,11 @@ def _judgement(dataset: Dataset, name: str) -> str:
     return f"{name} accuracy" if dataset.class_names else f"{name} results"
 
 
+def _twice(dataset: Dataset) -> str:
+    """Copies in a table of few columns may be of different cases."""
+    return " where they are the same cases" if dataset.columns else ""
+
+
 def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
     summary = dataset.summary
     for part, name in _judged(section):
@@ -112,8 +119,8 @@ def _copies(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
         if _are_many(copies, size, dataset):
             yield (
                 f"{copies:,} of {size:,} {name} examples also occur in the training split (exact"
-                f" copies): {_judgement(dataset, name)} will look too good; remove them from one"
-                " of the two"
+                f" copies): {_judgement(dataset, name)} will look too good{_twice(dataset)};"
+                " remove them from one of the two"
             )
     yield from _contradictions(dataset)
 
@@ -142,7 +149,7 @@ def _drawn(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterator[
         yield (
             f"{copies:,} of {len(parts.validation):,} validation examples also occur in the"
             f" training part (exact copies): {_judgement(dataset, 'validation')} will look too"
-            f" good; remove the copies{cure}"
+            f" good{_twice(dataset)}; remove the copies{cure}"
         )
 
 
@@ -160,12 +167,28 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
         )
     few = [f"{show(names[i])} ({counts[i]})" for i in np.flatnonzero(counts < _FEW)]
     if few:
-        yield f"fewer than {_FEW} training examples of {_listed(few)}: too few to learn from"
-    for part, name in _judged(section):
-        given = dataset.summary.counts.get(part, ())
-        none = [show(names[i]) for i, count in enumerate(given) if count == 0]
+        yield (
+            f"fewer than {_FEW} training examples of {_listed(few)}: too few to learn from"
+            f"{_as_numbers(dataset, section)}"
+        )
+    validated = [fold.validation.y[fold.validation.rows] for fold in parts.folds]
+    judged = {
+        "test": np.array(dataset.summary.counts["test"]),
+        "validation": np.bincount(np.concatenate(validated), minlength=len(names)),
+    }
+    for name, counts in judged.items():
+        none = [show(names[i]) for i in np.flatnonzero(counts == 0)]
         if none:
             yield f"no {name} examples of {_listed(none)}: accuracy on these is not measured"
+
+
+def _as_numbers(dataset: Dataset, section: DatasetSection) -> str:
+    """What to do where numbers of a table were taken as classes, and are counts perhaps."""
+    names = dataset.class_names
+    is_guessed = section.task is None and bool(dataset.columns) and len(names) > 2
+    if not (is_guessed and all(_WHOLE.fullmatch(name) for name in names)):
+        return ""
+    return '; if the target is a count or an amount, set dataset.task = "regression"'
 
 
 def _merged(dataset: Dataset, section: DatasetSection) -> Iterator[str]:

@@ -69,6 +69,8 @@ class Arrays:
     """Images that an orientation tag has turned upright."""
     notes: tuple[str, ...] = ()
     """How the source was understood, where its names are others than ours; one line each."""
+    hints: tuple[str, ...] = ()
+    """Of a table: what its texts may be meant as; see :mod:`hpsearch.data.tables.hints`."""
     merged: tuple[Merged, ...] = ()
     """Features of the training inputs of which float32 merges values; set by :func:`check`."""
     columns: tuple[Column, ...] = ()

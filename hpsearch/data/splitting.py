@@ -1,6 +1,7 @@
 """Splits: which examples are held out, and the folds of a cross-validation.
 
-By class in proportion, by whole groups, or in order of time; of a regression at random.
+By class in proportion, by whole groups, or in order of time; of a regression at random. Of a class
+that is too rare for both sides the examples are trained on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.arrays import Targets
-from hpsearch.data.stratify import Rows, check_complete, draw
+from hpsearch.data.stratify import Rows, check_complete, draw, draw_any, sizes_of
+
+_NOT_VALIDATED = -1
+"""The fold of a row that all folds train on."""
 
 Keys = npt.NDArray[np.generic]
 """Of each example, shape (n,): its group or its time."""
@@ -33,7 +37,8 @@ def held_out(
         y: labels, or numbers of a regression.
         share: between 0 and 1, of the rows.
         seed: the same seed holds the same rows out.
-        class_names: by label; none: a regression.
+        class_names: by label; none: a regression. All are among the rows that are left, where rows
+            have them; of those held out a rare class may be missing.
         group: examples of one group stay on one side.
         time: the newest are held out; those of one moment stay on one side.
         draws_left: of classes, whether the rows that are left are those that the seed draws.
@@ -48,9 +53,10 @@ def held_out(
         left, out = _whole_groups(rows, group, count, seed)
     elif class_names:
         drawn = len(rows) - count if draws_left else count
-        out, left = draw(rows, y, drawn, seed, class_names)
+        out, left = _by_class(rows, y, drawn, seed, class_names)
         out, left = (left, out) if draws_left else (out, left)
-        check_complete(out, y, class_names)
+        lacking = ~np.isin(y[out], y[left])
+        left, out = np.sort(np.concatenate([left, out[lacking]])), out[~lacking]
     else:
         left, out = _any(rows, count, seed)
     _check(left, out, y, class_names)
@@ -80,8 +86,9 @@ def folds(
 ) -> Iterator[tuple[Rows, Rows]]:
     """The training and validation rows of each fold, ascending.
 
-    Every row is validated on once; but in order of time each fold trains on all that is older
-    than what it validates on, and the oldest are trained on alone.
+    Every row is validated on once, but for the only one of its class, which all folds train on;
+    and in order of time each fold trains on all that is older than what it validates on, and the
+    oldest are trained on alone.
 
     Args:
         rows: indices into ``y``, each at most once.
@@ -114,6 +121,33 @@ def _check(left: Rows, out: Rows, y: Targets, class_names: Sequence[str]) -> Non
         raise ValueError("one side would be empty")
     if class_names:
         check_complete(left, y, class_names)
+
+
+def _by_class(
+    rows: Rows, y: Targets, count: int, seed: int, class_names: Sequence[str]
+) -> tuple[Rows, Rows]:
+    """``count`` of the rows, each class in proportion, and the rows left over."""
+    _refuse_identifiers(sizes_of(rows, y, class_names))
+    smaller = min(count, len(rows) - count)
+    if smaller < len(class_names):
+        raise ValueError(
+            f"{smaller} of {len(rows)} examples cannot contain all {len(class_names)} classes"
+        )
+    return draw_any(rows, y, count, seed, class_names)
+
+
+def _refuse_identifiers(sizes: npt.NDArray[np.int64]) -> None:
+    """Refuse classes of which most have one example.
+
+    Args:
+        sizes: examples of each class.
+    """
+    alone = int((sizes == 1).sum())
+    if alone > len(sizes) / 2:
+        raise ValueError(
+            f"{alone:,} of {len(sizes):,} classes have one example only (is the target an"
+            ' identifier, a date, free text, or a number, task = "regression"?)'
+        )
 
 
 def _any(rows: Rows, count: int, seed: int) -> tuple[Rows, Rows]:
@@ -153,6 +187,10 @@ def _places(labels: Targets | None, size: int, number: int, seed: int) -> Rows:
         order = order[np.argsort(labels[order], kind="stable")]
     places = np.empty(size, np.int64)
     places[order] = np.arange(size) % number
+    if labels is not None:
+        _, own, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        _refuse_identifiers(sizes)
+        places[sizes[own] == 1] = _NOT_VALIDATED
     return places
 
 

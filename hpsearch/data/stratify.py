@@ -32,16 +32,33 @@ def draw(
     Raises:
         ValueError: why the draw cannot be made or would miss a class.
     """
-    left = len(rows) - count
-    if count < len(class_names) or left < 1:
+    if count < len(class_names) or count >= len(rows):
         raise ValueError(
             f"{count} of {len(rows)} examples cannot contain all {len(class_names)} classes"
         )
-    labels = y[rows].astype(np.int64)
-    sizes = np.bincount(labels, minlength=len(class_names))
+    sizes = sizes_of(rows, y, class_names)
     if sizes.min() < 2:
         name = class_names[int(np.argmin(sizes))]
         raise ValueError(f"class {show(name)} has too few examples ({sizes.min()})")
+    taken, left = draw_any(rows, y, count, seed, class_names)
+    check_complete(taken, y, class_names)
+    return taken, left
+
+
+def draw_any(
+    rows: Rows, y: Targets, count: int, seed: int, class_names: Sequence[str]
+) -> tuple[Rows, Rows]:
+    """As :func:`draw`, but a rare class may be on one side alone.
+
+    Args:
+        rows: see :func:`draw`, as for the others.
+        y: labels.
+        count: as many as there are classes, at least.
+        seed: of the draw.
+        class_names: the names of all classes.
+    """
+    left = len(rows) - count
+    labels, sizes = y[rows].astype(np.int64), sizes_of(rows, y, class_names)
     random = np.random.RandomState(seed)
     if left < len(class_names):  # too few to be in proportion: leave out any
         taken = rows[random.permutation(len(rows))[:count]]
@@ -50,8 +67,12 @@ def draw(
         _in_proportion(sizes - counts, left, random)  # scikit-learn draws these, too
         orders = [random.permutation(size)[:some] for size, some in zip(sizes, counts, strict=True)]
         taken = np.concatenate([rows[labels == label][each] for label, each in enumerate(orders)])
-    check_complete(taken, y, class_names)
     return np.sort(taken), np.setdiff1d(rows, taken)
+
+
+def sizes_of(rows: Rows, y: Targets, class_names: Sequence[str]) -> Labels:
+    """How many of the rows each class has, in the order of the labels."""
+    return np.bincount(y[rows].astype(np.int64), minlength=len(class_names))
 
 
 def _in_proportion(
@@ -78,7 +99,7 @@ def check_complete(rows: Rows, y: Targets, class_names: Sequence[str]) -> None:
     Raises:
         ValueError: naming a class that is not.
     """
-    sizes = np.bincount(y[rows].astype(np.int64), minlength=len(class_names))
+    sizes = sizes_of(rows, y, class_names)
     if not sizes.all():
         name = class_names[int(np.argmin(sizes))]
         raise ValueError(f"class {show(name)} would have no example left")

@@ -143,7 +143,7 @@ def _looks(arrays: Arrays) -> dict[str, Any]:
     if columns:
         stored = x.astype(np.float32, copy=False)
         found["columns"] = looks.column_looks(stored, columns)
-        found["flaws"] = tuple(flaws.flaws(stored, y, columns, name))
+        found["flaws"] = tuple(flaws.flaws(stored, y, columns, name, arrays.hints))
     return found
 
 

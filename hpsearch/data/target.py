@@ -75,9 +75,11 @@ def fit_target(
     modelled = np.log1p(own) if is_log else own
     deviation = float(modelled.std())
     if not deviation > 1e-12 * float(np.abs(modelled).max()):
+        cure = "there is nothing to predict"
+        if own.min() < own.max():
+            cure = "its differences are lost beside its size: subtract an offset"
         raise InputError(
-            f"{where}: the target is {own[0]:g} in all {len(own):,} training examples; there is"
-            " nothing to predict"
+            f"{where}: the target is {own[0]:g} in all {len(own):,} training examples; {cure}"
         )
     return Standard(
         mean=float(modelled.mean()),

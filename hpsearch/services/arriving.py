@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,11 +76,12 @@ class Arrival:
         with writing(self._uploads.root), self._file.open("ab") as file:
             file.write(block)
 
-    def keep(self, shared: bool | None) -> tuple[Upload, bool]:
+    def keep(self, shared: bool | None, note: Callable[[Upload], None]) -> tuple[Upload, bool]:
         """Look at it, when all is there, and keep it under its name.
 
         Args:
             shared: see :meth:`Uploads.keep`.
+            note: see there.
 
         Returns:
             The upload, and whether it is new.
@@ -103,7 +105,7 @@ class Arrival:
         )
         if not self._uploads.has(upload.content):
             self._look()
-        return self._uploads.keep(upload, self._file.parent, shared)
+        return self._uploads.keep(upload, self._file.parent, shared, note)
 
     def _look(self) -> None:
         """Have it unpacked and looked at, in a process of its own.

@@ -69,8 +69,12 @@ class UploadFolder:
             UnreachableError: they cannot be read.
         """
         with reading(self.names):
-            found = map(read_name, sorted(self.names.glob("*/*.json")))
+            found = map(read_name, self.name_files())
             return [one for one in found if one is not None and self.has(one.content)]
+
+    def name_files(self) -> Sequence[Path]:
+        """The files that say which content has a name; what is half written begins with a dot."""
+        return sorted(self.names.glob("*/[!.]*.json"))
 
     def data(self, upload: Upload) -> Path:
         """The file or folder that an upload is read from."""

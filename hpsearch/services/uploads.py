@@ -108,13 +108,17 @@ class Uploads(UploadFolder):
                 " most that a user may have; delete some"
             )
 
-    def keep(self, upload: Upload, made: Path, shared: bool | None) -> tuple[Upload, bool]:
+    def keep(
+        self, upload: Upload, made: Path, shared: bool | None, note: Callable[[Upload], None]
+    ) -> tuple[Upload, bool]:
         """Keep what has arrived under its name.
 
         Args:
             upload: the name.
             made: the folder of its content, which is moved where that is not there yet.
             shared: whether it is shared from now on; None: as before, and not where it is new.
+            note: writes down that it is new, before it is: who is killed in between notes it twice
+                rather than never.
 
         Returns:
             The upload, and whether it is new: the same bytes may have had the name before.
@@ -143,6 +147,8 @@ class Uploads(UploadFolder):
             upload = before or upload
             if shared is not None:
                 upload = upload.model_copy(update={"shared": shared})
+            if before is None:
+                note(upload)
             file = self.file(upload.owner, upload.name)
             write_text(file, upload.model_dump_json(indent=1))
             for path in (file, file.parent, self.contents):
@@ -169,7 +175,9 @@ class Uploads(UploadFolder):
             with self._lock:
                 self._read[Path(path)] -= 1
 
-    def remove(self, owner: str, name: str, asker: Asker, storage: Storage) -> Upload:
+    def remove(
+        self, owner: str, name: str, asker: Asker, storage: Storage, note: Callable[[Upload], None]
+    ) -> None:
         """Remove a name, and its content and what was imported of it, where it was the last one.
 
         Args:
@@ -177,6 +185,7 @@ class Uploads(UploadFolder):
             name: the name.
             asker: who wants to.
             storage: where the studies are.
+            note: writes down that it goes, before it does.
 
         Raises:
             UnknownUploadError: there is no such upload for the asker.
@@ -186,6 +195,7 @@ class Uploads(UploadFolder):
         with self.changing():
             upload = self.find(owner, name, asker)
             self._refuse_needed(upload, storage)
+            note(upload)
             self.file(owner, name).unlink()
             is_last = not any(one.content == upload.content for one in self.all())
             # A new folder could not be made on a full disk.
@@ -196,7 +206,6 @@ class Uploads(UploadFolder):
             with writing(self.root):
                 remove(left)
             clear_gone(self.home, self.contents)
-        return upload
 
     def _refuse_needed(self, upload: Upload, storage: Storage) -> None:
         """Refuse to remove what a study reads; one reads its user's own upload if there is one.
@@ -228,12 +237,12 @@ class Uploads(UploadFolder):
         if not self.root.exists():
             return
         with self.changing():
-            found = [read_name(file) for file in self.names.glob("*/*.json")]
+            found = [read_name(file) for file in self.name_files()]
             known = {one.content for one in found if one is not None}
             left = [one for one in listed(self.contents) if one.name not in known]
             if None in found:  # perhaps a newer version's, whose contents are not ours to remove
                 left = []
-            for path in (*listed(self.incoming), *left):
+            for path in (*listed(self.incoming), *left, *self.names.glob("*/.*")):
                 remove(path)
         clear_gone(self.home, self.contents)
 

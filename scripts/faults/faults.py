@@ -442,11 +442,11 @@ def check(run: Run, trials: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def disk(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """A home on a small disk of its own, where the user may mount one; and whether it is."""
+def disk(folder: Path, size: int = DISK) -> Iterator[tuple[Path, bool]]:
+    """A home on a disk of so many MiB, where the user may mount one; and whether it is."""
     home = folder / "home"
     home.mkdir()
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={DISK}m", "tmpfs", str(home)]
+    mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(home)]
     small = not subprocess.run(mount, check=False, capture_output=True).returncode  # noqa: S603
     try:
         yield home, small

@@ -184,7 +184,8 @@ def journal_of(kind: type[Storage], journal: int) -> None:
 
     def note(storage: Storage, trial_id: int, state: str, values: Sequence[float] | None) -> None:
         number = storage.get_trial_number_from_id(trial_id)
-        line = {"pid": os.getpid(), "trial": number, "state": state, "values": values}
+        line = {"pid": os.getpid(), "id": trial_id, "trial": number, "state": state}
+        line |= {"values": values}
         os.write(journal, (json.dumps(line) + "\n").encode())
 
     def set_trial_state_values(

@@ -102,6 +102,22 @@ def test_a_user_enters_submits_watches_pauses_clones_and_cancels(
         page.wait_for_selector("#enter:not([hidden])")
 
 
+def test_trials_are_followed_again_when_a_service_was_away(served: Served, chromium: Any) -> None:
+    assert served.submit("bold").status_code == 201
+    with listening(served) as address, browsing(chromium, 1280) as context:
+        page, wrong = watched(context)
+        for path in ("/v1/me", "/v1/datasets", "/bold/events"):
+            page.route(f"**{path}", lambda route: route.fulfill(status=503), times=1)
+        page.clock.install()
+        page.goto(f"{address}/?token={served.shown['submit']}&study=bold")
+        page.wait_for_selector("#said >> text=503")
+        with page.expect_response(lambda answer: answer.url.endswith("/bold/events")):
+            page.clock.fast_forward(10_000)
+        run_trial(served, "bold", 0.75)
+        page.wait_for_selector("#trials >> text=0.75")
+        assert all("status of 503" in text for text in wrong)
+
+
 def test_what_was_found_is_seen_exported_and_removed_and_data_are_uploaded(
     served: Served, chromium: Any
 ) -> None:

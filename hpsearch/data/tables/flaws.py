@@ -1,12 +1,14 @@
 """Flaws: columns of a table that say nothing, say what another says, or give the target away."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from hpsearch.data.tables.column import Column, places
+from hpsearch.data.tables.identifiers import identifier
 from hpsearch.data.tables.looks import Stored, Values, order
 from hpsearch.data.tables.target import Targets
 from hpsearch.text import show
@@ -27,10 +29,13 @@ _ROWS = 20
 Codes = npt.NDArray[np.int64]
 
 
-def flaws(x: Stored, y: Targets, columns: tuple[Column, ...], target: str) -> list[str]:
+def flaws(
+    x: Stored, y: Targets, columns: tuple[Column, ...], target: str, hints: Sequence[str] = ()
+) -> list[str]:
     """What should be looked at before a network is trained, a sentence or two each.
 
-    Columns that give the target away are first.
+    Columns that give the target away are first, then the hints, then identifiers
+    (:func:`hpsearch.data.tables.identifiers.identifier`).
 
     - A column with one value in all rows, and one that is equal to an earlier one.
     - A column that gives the target away, where there are 20 rows at least. Of values: Spearman's
@@ -45,8 +50,10 @@ def flaws(x: Stored, y: Targets, columns: tuple[Column, ...], target: str) -> li
         y: their targets, shape (n,): int64 labels, or float64 values.
         columns: what the columns are.
         target: the target's name.
+        hints: what was noticed when the columns were read.
     """
     told: list[str] = []
+    identifiers: list[str] = []
     giving_away: list[str] = []
     seen: dict[bytes, str] = {}
     for column, place in zip(columns, places(columns), strict=True):
@@ -57,12 +64,15 @@ def flaws(x: Stored, y: Targets, columns: tuple[Column, ...], target: str) -> li
         first = seen.setdefault(_digest(values, column), column.name)
         if first != column.name:
             told.append(f"column {show(column.name)} is equal to {show(first)}; ignore one of them")
-        if len(y) >= _ROWS and _gives_away(order(values), y, column):
+        numbers = order(values)
+        if found := identifier(numbers, column, is_first=place == 0):
+            identifiers.append(found)
+        if len(y) >= _ROWS and _gives_away(numbers, y, column):
             giving_away.append(
                 f"column {show(column.name)} gives the target {show(target)} away: by itself it"
                 " tells nearly all of it. Is it known before the target is? If not, ignore it"
             )
-    return giving_away + told
+    return [*giving_away, *hints, *identifiers, *told]
 
 
 def _is_constant(values: Stored) -> bool:

@@ -13,6 +13,7 @@ from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.encoding import Matrix, encode_cells
 from hpsearch.data.tables.files import files_of
+from hpsearch.data.tables.hints import alike, meant, together
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.target import Target
@@ -22,6 +23,8 @@ from hpsearch.text import closest, show
 
 _FEW_LOST = 0.01
 """Share of different numbers that rounding may merge untold."""
+_ROUNDING = 1e-14
+"""Relative distance up to which numbers are equal: 0.3 and 0.1 + 0.2 are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ class _Gathered:
     inputs: dict[PartName, list[Matrix]]
     columns: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hints: list[tuple[str, str]] = field(default_factory=list)
+    """Each behind the name of its column."""
     beside: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
 
@@ -85,6 +90,8 @@ def load(
     notes = _compare(tables)
     found = target.find(where, roles.target, _cells(tables, roles.target), task)
     gathered = _Gathered(inputs={part: [] for part in tables}, notes=[*notes, *found.notes])
+    hints = _hints_of(found, task, tables["train"].decimal)
+    gathered.hints += [(roles.target, hint) for hint in hints]
     for done, name in enumerate(names):
         progress("reading the columns", done, len(names))
         if name != roles.target and name not in roles.ignore:
@@ -95,6 +102,14 @@ def load(
     decimal = tables["train"].decimal
     tables.clear()  # what they hold is no longer needed
     return _arrays(roles.target, found, gathered, decimal)
+
+
+def _hints_of(found: Target, task: TaskName | None, decimal: str) -> list[str]:
+    """What the target's texts may be meant as, unless the user says that they are classes."""
+    told = [alike(found.class_names)]
+    if task is None and found.class_names:
+        told.append(meant(found.class_names, decimal))
+    return list(filter(None, told))
 
 
 def train_names(path: Path, named: Named) -> tuple[str, ...]:
@@ -174,6 +189,7 @@ def _gather(
     as_category = name in roles.categorical
     found = kinds.find(name, list(cells.values()), as_category=as_category, where=where)
     gathered.notes += found.notes
+    gathered.hints += [(name, hint) for hint in found.hints]
     if name == roles.time:
         stored = beside.times(where, name, cells, found.column)
         gathered.beside |= {f"time_{part}": values for part, values in stored.items()}
@@ -183,23 +199,28 @@ def _gather(
         for part, values in stored_inputs.items():
             gathered.inputs[part].append(values)
         if found.column.kind == "number":
-            gathered.notes += _merged(name, cells["train"], stored_inputs["train"])
+            told = _merged(cells["train"], stored_inputs["train"])
+            gathered.hints += [(name, hint) for hint in told]
 
 
-def _merged(name: str, cells: Cells, stored: Matrix) -> list[str]:
+def _merged(cells: Cells, stored: Matrix) -> list[str]:
     """What is lost of a column's numbers in float32, in which networks compute; often nothing."""
     values, kept = _distinct(cells.floats()), _distinct(stored[:, 0].copy())
     if kept >= (1 - _FEW_LOST) * values:
         return []
-    lost = f"column {show(name)}: of {values:,} different values float32 keeps {kept:,}"
+    lost = f"of {values:,} different values float32 keeps {kept:,}"
     return [f"{lost}; subtract an offset, if the differences matter"]
 
 
 def _distinct(values: npt.NDArray[np.floating]) -> int:
-    """How many different values there are, missing ones aside; they are sorted in place."""
-    values.sort()
-    present = values[: len(values) - int(np.isnan(values).sum())]
-    return min(len(present), 1) + int(np.count_nonzero(present[1:] != present[:-1]))
+    """How many different finite values there are, but for what rounding in float64 leaves.
+
+    They are sorted in place.
+    """
+    values.sort()  # NaN last
+    present = values[np.searchsorted(values, -np.inf, "right") : np.searchsorted(values, np.inf)]
+    gaps = np.diff(present) > _ROUNDING * np.abs(present[1:])
+    return min(len(present), 1) + int(np.count_nonzero(gaps))
 
 
 def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arrays:
@@ -214,6 +235,7 @@ def _arrays(name: str, found: Target, gathered: _Gathered, decimal: str) -> Arra
         class_names=found.class_names,
         maximum=None,
         notes=tuple(gathered.notes),
+        hints=together(gathered.hints),
         columns=tuple(gathered.columns),
         decimal=decimal,
         target=name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from hpsearch.data.tables import dates
+from hpsearch.data.tables import dates, hints
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.values import Cells, Family
 from hpsearch.errors import InputError
@@ -28,6 +28,8 @@ class Found:
     """None: it is ignored, and the notes say why."""
     notes: tuple[str, ...] = ()
     """What a user should know of it; one line each."""
+    hints: tuple[str, ...] = ()
+    """What its values may be meant as, without its name; one line each."""
 
 
 def find(
@@ -58,7 +60,9 @@ def find(
     if all(cells.missing == len(cells.values) for cells in parts):
         return Found(column=None, notes=(f"{_of(name)} is ignored: all its values are missing",))
     if as_category or "category" in families:
-        return Found(column=_category(name, parts))
+        column = _category(name, parts)
+        told = hints.alike(column.categories)
+        return Found(column=column, hints=(told,) if told else ())
     if "date" in families:
         times = [dates.naive(cells.values) for cells in parts]
         return Found(column=_date(name, times, ""))
@@ -109,7 +113,9 @@ def _number(name: str, parts: Sequence[Cells]) -> Found | None:
         notes.append(
             f"{_of(name)}: {infinite:,} infinite values (or beyond float32) taken as missing"
         )
-    return Found(column=Column(name=name, kind="number"), notes=tuple(notes))
+    found = hints.codes(name, parts[0])
+    column = Column(name=name, kind="number")
+    return Found(column=column, notes=tuple(notes), hints=(found,) if found else ())
 
 
 def _counted(texts: pl.Series) -> list[tuple[str, int]]:
@@ -165,10 +171,13 @@ def _text(name: str, parts: Sequence[Cells]) -> Found:
     column = _category(name, parts)
     present = sum(len(cells.values) - cells.missing for cells in parts)
     distinct = len(column.categories)
+    meant = hints.meant(column.categories, parts[0].decimal)
     if present >= _IDENTIFIER_ROWS and distinct > _IDENTIFIER_SHARE * present:
         reason = f"{distinct:,} different texts in {present:,} rows (an identifier or free text)"
-        return Found(column=None, notes=(f"{_of(name)} is ignored: {reason}; {_wanted(name)}",))
-    return Found(column=column)
+        note = f"{_of(name)} is ignored: {reason}; {_wanted(name)}"
+        return Found(column=None, notes=(note,), hints=tuple(filter(None, [meant])))
+    found = [meant, hints.alike(column.categories)]
+    return Found(column=column, hints=tuple(filter(None, found)))
 
 
 def _category(name: str, parts: Sequence[Cells]) -> Column:

@@ -13,6 +13,8 @@ Values = npt.NDArray[np.float64]
 _SAMPLES = 5
 _COMMONEST = 5
 _BINS = 30
+_EXACT = 2**24
+"""Below it float32 has every whole number."""
 
 
 def column_looks(x: Stored, columns: tuple[Column, ...]) -> tuple[ColumnLook, ...]:
@@ -83,7 +85,7 @@ def _look(values: Stored, column: Column) -> ColumnLook:
 def _text(value: float, column: Column) -> str:
     """A stored value as a reader writes it."""
     if column.kind == "number":
-        return f"{value:.6g}"
+        return f"{value:.0f}" if value.is_integer() and abs(value) < _EXACT else f"{value:.6g}"
     if column.kind == "category":
         return column.categories[int(value)]
     minutes = np.datetime64(EPOCH, "m") + np.timedelta64(round(value * 1440), "m")

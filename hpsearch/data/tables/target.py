@@ -8,6 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hpsearch.data.arrays import PartName, TaskName
+from hpsearch.data.tables.hints import meant
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
 from hpsearch.text import show
@@ -51,7 +52,8 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
 
     Raises:
         InputError: no value in a part, infinite ones, one value or class, a text in a regression,
-            more than 1,000 classes, a class that the training part lacks.
+            more than 1,000 classes, a class that the training part lacks, texts that are numbers
+            or dates but for how they are written.
     """
     of = f"{where}: target {show(name)}"
     keep = {part: cells.values.is_not_null() for part, cells in parts.items()}
@@ -71,7 +73,15 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
             raise InputError(f"{of} is {y['train'][0]:g} everywhere; there is nothing to learn")
     else:
         names, y = _classes(of, present)
+        if task is None and 2 * len(names) > len(y["train"]):
+            _refuse_meant(of, meant(names, parts["train"].decimal))
     return Target(task=found, y=y, keep=keep, class_names=names, notes=tuple(notes))
+
+
+def _refuse_meant(of: str, told: str) -> None:
+    """Refuse classes of one or two examples each that are numbers or dates, written otherwise."""
+    if told:
+        raise InputError(f"{of}: {told}")
 
 
 def _check(of: str, present: Mapping[PartName, Cells]) -> None:

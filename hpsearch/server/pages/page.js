@@ -1,6 +1,6 @@
 // The first page: it shows what the routes below /v1 say, and sends them what a user decides.
 
-import { ask, at, say, state, told } from "./ask.js";
+import { ask, at, say, state, told, unreached } from "./ask.js";
 import { list } from "./data.js";
 import { draw } from "./studies.js";
 import { facts, unwatch, watch } from "./study.js";
@@ -28,9 +28,16 @@ async function inside() {
   for (const id of ["submit-section", "upload"]) at(id).hidden = state.me.role === "read";
   say("");
   await look();
-  await list();
   const named = new URLSearchParams(location.search).get("study");
   if (named) watch(named);
+  await list();
+}
+
+function begin() {
+  inside().catch((error) => {
+    say(unreached(error));
+    if (at("enter").hidden && state.me === null) setTimeout(begin, SLOWLY); // nobody was asked for a token
+  });
 }
 
 async function look() {
@@ -75,4 +82,4 @@ document.addEventListener("changed", look);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && state.me) look();
 });
-inside().catch((error) => say(error.message));
+begin();

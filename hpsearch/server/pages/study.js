@@ -16,6 +16,11 @@ export function watch(name) {
   at("study").hidden = false;
   at("study-title").textContent = name;
   facts();
+  follow(name);
+  at("study-title").focus();
+}
+
+function follow(name) {
   source = new EventSource(routeOf(name, "/events"));
   source.addEventListener("trials", (event) => {
     for (const one of JSON.parse(event.data)) trials.set(one.number, one);
@@ -24,7 +29,6 @@ export function watch(name) {
     facts();
   });
   source.addEventListener("gone", unwatch);
-  at("study-title").focus();
 }
 
 export function unwatch() {
@@ -40,6 +44,9 @@ export function unwatch() {
 export function facts() {
   const one = state.queue?.studies.find((study) => study.name === watched);
   if (!one) return;
+  // A browser asks for events again by itself after a lost connection, but not after a refusal,
+  // as by a proxy that says that the service is away.
+  if (source?.readyState === EventSource.CLOSED) follow(watched);
   at("study-dashboard").href = `/dashboard/studies/${one.id}`;
   at("study-report").href = routeOf(one.name, "/report");
   const best = one.best === null ? "" : `; best ${one.metric} ${value(one.best)}`;

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from anyio import CancelScope, CapacityLimiter, fail_after
@@ -120,12 +121,11 @@ async def upload(  # noqa: PLR0917  # FastAPI gives them by name
         async with aclosing(_blocks(request)) as blocks:
             async for block in blocks:
                 await run_sync(arrival.write, block)
-        found, is_new = await run_sync(arrival.keep, shared, limiter=_looks)
+        note = partial(_note, here, token, "uploaded")
+        found, is_new = await run_sync(arrival.keep, shared, note, limiter=_looks)
     finally:
         with CancelScope(shield=True):
             await run_sync(arrival.close)
-    if is_new:
-        await run_sync(_note, here, token, "uploaded", found)
     where = {"Location": f"/v1/datasets/{name}"}
     return JSONResponse(await run_sync(_row, here, found), 201 if is_new else 200, where)
 
@@ -137,8 +137,8 @@ def remove(here: Here, token: Submitter, name: Name, owner: Owner = None) -> Non
     here.uploads.find(whose, name, asker)  # says so where there is none
     if not asker.sees_all and token.name != whose:
         raise RefusedError(403, f"the upload is {whose}'s; token {token.name} deletes its own only")
-    gone = here.uploads.remove(whose, name, asker, here.storage)
-    _note(here, token, "deleted", gone)
+    note = partial(_note, here, token, "deleted")
+    here.uploads.remove(whose, name, asker, here.storage, note)
 
 
 def _note(here: Service, token: Token, what: str, upload: Upload) -> None:

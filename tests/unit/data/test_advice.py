@@ -136,6 +136,15 @@ def test_files_that_were_passed_over(images: Write, home: Home) -> None:
     assert "and 1 more" in found[0]
 
 
+def test_a_drawn_validation_part_may_lack_a_rare_class(npz: Write, home: Home) -> None:
+    y = np.array([0] * 78 + [1] * 39 + [2] * 3)
+    found = told(npz(NONE, x_train=vectors(), y_train=y), home)
+    assert any(one.startswith('no validation examples of "2"') for one in found)
+    alone = np.array([0] * 80 + [1] * 39 + [2])
+    section = npz({**NONE, "validation": {"folds": 3}}, x_train=vectors(), y_train=alone)
+    assert any(one.startswith('no validation examples of "2"') for one in told(section, home))
+
+
 def table(folder: Path, columns: dict[str, Any], **keys: Any) -> DatasetSection:
     """A table with the target "y"."""
     pl.DataFrame(columns).write_csv(folder / "t.csv")
@@ -150,6 +159,30 @@ def test_an_ordinary_table_needs_no_advice(tmp_path: Path, home: Home) -> None:
     columns = {"a": a, "b": b, "y": ["no", "yes"] * 100}
     assert told(table(tmp_path, columns, scale="none"), home) == []
     assert told(table(tmp_path, columns, scale="symmetric"), home) == []
+
+
+def test_numbers_that_were_taken_as_classes_may_be_counts(tmp_path: Path, home: Home) -> None:
+    y = np.repeat([0, 1, 2], [100, 60, 4])
+    columns = {"a": np.random.default_rng(0).normal(size=164), "y": y}
+    assert 'set dataset.task = "regression"' in " ".join(told(table(tmp_path, columns), home))
+    is_said = told(table(tmp_path, columns, task="classification"), home)
+    named = told(table(tmp_path, columns | {"y": [f"c{label}" for label in y]}), home)
+    assert "regression" not in " ".join([*is_said, *named])
+
+
+def test_what_was_noticed_of_texts_and_identifiers_is_told(tmp_path: Path, home: Home) -> None:
+    a = np.random.default_rng(0).normal(size=200)
+    prices = [f"${value:,.2f}" for value in np.arange(200) * 37.5]
+    columns = {
+        "id": np.arange(200) * 3,
+        "price": prices,
+        "a": a,
+        "y": ["no", "yes", "No", "c"] * 50,
+    }
+    said = " ".join(told(table(tmp_path, columns), home))
+    assert 'column "price": read as texts such as "$0.00"' in said
+    assert 'column "y": "No" and "no" differ by case alone' in said
+    assert 'column "id" is an identifier by its name and values; ignore it' in said
 
 
 def test_many_copies_in_a_table_are_told(tmp_path: Path, home: Home) -> None:

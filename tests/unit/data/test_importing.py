@@ -44,10 +44,19 @@ def test_a_test_part_that_is_given_stays() -> None:
     assert hold_out(given, "data") is given
 
 
-RARE = replace(arrays(), y_train=np.array([0] * 30 + [1] * 29 + [2]))
+def test_the_only_example_of_a_class_stays_in_the_training_part() -> None:
+    given = replace(arrays(), y_train=np.array([0] * 30 + [1] * 29 + [2]))
+    held = hold_out(given, "data")
+    assert held.y_test is not None
+    assert 2 in held.y_train
+    assert 2 not in held.y_test
+    assert len(held.y_test) in (11, 12)
 
 
-@pytest.mark.parametrize("given", [arrays(1), arrays(2), RARE])
+IDENTIFIERS = replace(arrays(), y_train=np.arange(60), class_names=tuple(map(str, range(60))))
+
+
+@pytest.mark.parametrize("given", [arrays(1), arrays(2), IDENTIFIERS])
 def test_too_few_examples_for_a_test_part(given: Arrays) -> None:
     with pytest.raises(InputError, match=r"my\.npz: there is no test part") as caught:
         hold_out(given, "my.npz")

@@ -24,6 +24,34 @@ def test_every_class_is_on_both_sides_in_proportion(seed: int, share: float) -> 
     assert counts.max() - counts.min() <= 1
 
 
+@given(st.integers(0, 1000), st.floats(0.05, 0.5))
+def test_rare_classes_are_trained_on(seed: int, share: float) -> None:
+    y = np.repeat([0, 1, 2, 3], [292, 5, 2, 1])
+    left, out = held_out(ROWS, y, share, seed, "abcd")
+    assert sorted([*left, *out]) == [*ROWS]
+    assert {*y[left]} == {0, 1, 2, 3}
+    assert 3 not in y[out]
+    assert abs(len(out) - max(1, round(share * 300))) <= 1
+
+
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_the_only_example_of_a_class_is_trained_on_in_all_folds(seed: int, number: int) -> None:
+    y = np.repeat([0, 1, 2, 3], [292, 5, 2, 1])
+    pairs = list(folds(ROWS, y, number, seed, "abcd"))
+    assert sorted(row for _, taken in pairs for row in taken) == [*ROWS[:-1]]
+    assert all({*y[train]} == {0, 1, 2, 3} for train, _ in pairs)
+
+
+def test_identifiers_are_no_classes() -> None:
+    y = np.append(np.arange(150), [7, 7])
+    rows, names = np.arange(152), [str(label) for label in range(150)]
+    said = "149 of 150 classes have one example only"
+    with pytest.raises(ValueError, match=said):
+        held_out(rows, y, 0.2, 0, names)
+    with pytest.raises(ValueError, match=said):
+        list(folds(rows, y, 5, 0, names))
+
+
 @given(st.integers(0, 1000), st.integers(2, 40))
 def test_groups_stay_whole(seed: int, groups: int) -> None:
     group = np.random.default_rng(seed).integers(0, groups, 300)

@@ -46,5 +46,7 @@ def test_a_logarithm_needs_targets_above_minus_one() -> None:
 
 
 def test_a_constant_target_is_refused() -> None:
-    with pytest.raises(InputError, match=r"the target is 0\.1 in all 5 training examples"):
+    with pytest.raises(InputError, match=r"0\.1 in all 5 training examples; there is nothing"):
         fit_target(np.full(5, 0.1), np.arange(5), is_log=False, where="t.csv")
+    with pytest.raises(InputError, match=r"its differences are lost .* subtract an offset"):
+        fit_target(1e18 + 1000.0 * np.arange(5), np.arange(5), is_log=False, where="t.csv")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import Served
@@ -81,6 +82,25 @@ def test_an_upload_is_told_and_the_same_again_changes_nothing(served: Served) ->
     [event] = served.ask("GET", "/v1/events", "read").json()
     assert (event["who"], event["what"]) == ("submit", "uploaded")
     assert "houses" not in event["detail"]
+
+
+def test_an_upload_comes_and_goes_only_when_that_is_noted(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Any, __: Any) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(served.storage), "note", away)
+        assert put(served).status_code == 503
+    assert served.ask("GET", "/v1/datasets", "submit").json() == []
+    assert put(served).status_code == 201
+    with monkeypatch.context() as patch:
+        patch.setattr(type(served.storage), "note", away)
+        assert served.ask("DELETE", "/v1/datasets/houses.csv", "submit").status_code == 503
+    assert served.ask("DELETE", "/v1/datasets/houses.csv", "submit").status_code == 204
+    events = served.ask("GET", "/v1/events", "read").json()
+    assert [one["what"] for one in events] == ["deleted", "uploaded"]
 
 
 def test_a_study_names_an_upload_and_keeps_it_until_it_is_over(served: Served) -> None:

@@ -16,6 +16,10 @@ from hpsearch.services.uploads import Uploads
 ANA = Asker(user="ana")
 
 
+def unnoted(_: Upload) -> None:
+    """Notes nothing."""
+
+
 @pytest.fixture
 def uploads(tmp_path: Path) -> Uploads:
     """One upload, ana/houses, in a home that is reached by a link."""
@@ -30,7 +34,7 @@ def uploads(tmp_path: Path) -> Uploads:
     made.mkdir()
     (made / "data.csv").write_text("a,b\n")
     (made / FACTS).write_text('{"stored": 4}')
-    uploads.keep(upload, made, None)
+    uploads.keep(upload, made, None, unnoted)
     return uploads
 
 
@@ -85,7 +89,7 @@ def test_data_stay_while_they_are_read(uploads: Uploads) -> None:
         with reading(rules, path, "ana") as tell:
             assert tell(f"{path} is odd") == "upload:ana/houses is odd"
             with pytest.raises(UploadKeptError, match="is just read for a submit"):
-                uploads.remove("ana", "houses", ANA, storage=None)  # type: ignore[arg-type]
+                uploads.remove("ana", "houses", ANA, None, unnoted)  # type: ignore[arg-type]
             raise InputError(f"{path}: is wrong")
 
     with pytest.raises(InputError, match=r"^upload:ana/houses: is wrong$"):

@@ -49,6 +49,10 @@ def storage(home: Home) -> Iterator[Storage]:
         yield opened
 
 
+def unnoted(_: Upload) -> None:
+    """Notes nothing."""
+
+
 def send(
     uploads: Uploads, name: str = "houses", content: bytes = CSV, *, owner: str = "ana",
     shared: bool | None = None, kind: str = "csv",
@@ -57,7 +61,7 @@ def send(
         arrival.begin(len(content))
         for start in range(0, len(content), 300):
             arrival.write(content[start : start + 300])
-        return arrival.keep(shared)
+        return arrival.keep(shared, unnoted)
 
 
 def files(uploads: Uploads) -> set[str]:
@@ -74,9 +78,9 @@ def test_the_same_bytes_of_two_users_are_stored_once_until_the_last_name_goes(
     assert uploads.data(first) == uploads.data(other)
     assert files(uploads) == {"data.csv", "facts.json", "houses.json", "prices.json"}
     assert send(uploads) == (first, False)
-    uploads.remove("ana", "houses", ANA, storage)
+    uploads.remove("ana", "houses", ANA, storage, unnoted)
     assert uploads.data(other).read_bytes() == CSV
-    uploads.remove("bob", "prices", BOB, storage)
+    uploads.remove("bob", "prices", BOB, storage, unnoted)
     assert files(uploads) == set()
 
 
@@ -173,7 +177,7 @@ def test_a_folder_that_cannot_be_written_is_one_message(uploads: Uploads, storag
         with pytest.raises(UnreachableError, match="Permission denied"):
             send(uploads, "other")
         with pytest.raises(UnreachableError, match="Permission denied"):
-            uploads.remove("ana", "houses", ANA, storage)
+            uploads.remove("ana", "houses", ANA, storage, unnoted)
         assert uploads.visible(ANA) == [first]
 
 
@@ -184,14 +188,18 @@ def test_what_a_killed_service_left_is_removed(uploads: Uploads) -> None:
     arrival = Arrival(uploads, "ana", "half", "csv")
     arrival.begin(0)
     arrival.write(CSV)
+    torn, whole = (uploads.names / "ana" / f".partial.{name}.json" for name in ("torn", "whole"))
+    torn.write_text("{")
+    whole.write_text(kept.model_dump_json())
     newer = uploads.file("ana", "newer")
     newer.write_text('{"version": 2}')
+    assert uploads.all() == [kept]
     Uploads(home=uploads.home).tidy()
     assert uploads.data(gone).exists()
     newer.unlink()
     Uploads(home=uploads.home).tidy()
     assert uploads.all() == [kept]
-    assert not uploads.data(gone).exists()
+    assert files(uploads) == {"data.csv", "facts.json", "houses.json"}
     assert [*uploads.incoming.iterdir()] == []
     Uploads(home=Home(uploads.home.root / "none")).tidy()
 
@@ -206,7 +214,7 @@ def test_a_content_that_was_lost_is_sent_anew_or_its_name_removed(
         send(uploads)
         assert uploads.all() == [kept]
     shutil.rmtree(uploads.data(kept).parent)
-    uploads.remove("ana", "houses", ANA, storage)
+    uploads.remove("ana", "houses", ANA, storage, unnoted)
     assert files(uploads) == set()
 
 

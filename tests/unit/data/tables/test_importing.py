@@ -68,3 +68,18 @@ def test_how_many_rows_are_looked_at_at_a_time_changes_nothing(
     ]  # fmt: skip
     assert (pieces.columns, pieces.notes) == (whole.columns, whole.notes)
     assert fingerprint(pieces) == fingerprint(whole)
+
+
+def test_what_rounding_in_float64_leaves_is_no_other_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    shares = [0.1, 0.2, 0.1 + 0.2, 0.3, 0.1 * 3, 0.7, 0.1 * 7, 0.6, 0.1 * 6]
+    path.write_text("a,y\n" + "".join(f"{share!r},{n}.5\n" for n, share in enumerate(shares)))
+    assert load(path, Named(), Roles(target="y"), None, silent).hints == ()
+
+
+def test_classes_that_are_said_to_be_some_are_not_called_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,y\n" + "".join(f"{n % 7},{n % 3 * 5 + 5}%\n" for n in range(30)))
+    (told,) = load(path, Named(), Roles(target="y"), None, silent).hints
+    assert told.startswith('column "y": read as texts such as "10%"')
+    assert load(path, Named(), Roles(target="y"), "classification", silent).hints == ()

@@ -85,3 +85,18 @@ def test_dates_in_one_part_and_texts_in_another_are_refused() -> None:
 def test_nothing_but_missing_values_in_one_part_is_no_matter() -> None:
     found = kinds.find("c", cells([1.5, 2.5], [None, None]))
     assert found.column == Column(name="c", kind="number")
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical])
+def test_categories_that_differ_by_case_alone_are_hinted_at(dtype: type[pl.DataType]) -> None:
+    found = kinds.find("c", [Cells(values=pl.Series(["Yes", "yes"] * 30, dtype=dtype))])
+    assert found.column is not None
+    assert found.column.categories == ("Yes", "yes")
+    (told,) = found.hints
+    assert '"Yes" and "yes" differ by case alone' in told
+
+
+def test_an_ignored_column_is_hinted_at() -> None:
+    found = kinds.find("c", cells([*(f"{n}.5" for n in range(99)), "-", "-"]))
+    assert found.column is None
+    assert found.hints[0].endswith('set dataset.missing = ["-"]')

@@ -29,6 +29,12 @@ def test_a_look_at_each_kind_of_column() -> None:
     assert (category.low, category.missing, category.samples) == (None, 1, ("z", "x"))
 
 
+def test_whole_numbers_are_shown_whole_as_far_as_float32_has_them() -> None:
+    x = np.array([[1_234_567], [7], [0], [2**24], [0.1234567]], np.float32)
+    (look,) = column_looks(x, (Column(name="n", kind="number"),))
+    assert look.samples == ("1234567", "7", "0", "1.67772e+07", "0.123457")
+
+
 def test_a_column_that_is_missing_in_all_training_rows_has_no_range() -> None:
     (look,) = column_looks(np.full((3, 1), NAN, np.float32), (Column(name="n", kind="number"),))
     assert (look.missing, look.distinct, look.low, look.samples) == (3, 0, None, ())

@@ -59,6 +59,14 @@ def test_classes_are_sorted_as_texts_or_as_numbers(
     assert told.notes == ()
 
 
+def test_numbers_with_signs_are_told_and_not_made_classes() -> None:
+    prices = [f"${price},000" for price in range(1, 31)]
+    with pytest.raises(InputError, match=r'"\$1,000"; if these are numbers, write them without'):
+        found(prices)
+    assert found(prices, "classification").task == "classification"
+    assert found(["5%", "10%", "15%"] * 10).class_names == ("10%", "15%", "5%")
+
+
 def test_values_of_a_regression_are_float64_and_missing_ones_are_left_out() -> None:
     told = found(["0.1", None, "3"], val=[None, "4"])
     assert told.task == "regression"
