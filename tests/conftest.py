@@ -10,6 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# Before NumPy and scikit-learn are imported, also by what the tests start: several threads of
+# BLAS or OpenMP wait for one another by spinning, on cores that other tests need. A fit of 0.03 s
+# takes a hundred times that where the machine has more to do.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import forked
 import made
 import pytest
