@@ -381,7 +381,7 @@ def _be(
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
-    except Exception:
+    except Exception:  # noqa: BLE001  # as Python does with what nobody catches
         traceback.print_exc()
     finally:
         threading._shutdown()  # type: ignore[attr-defined]

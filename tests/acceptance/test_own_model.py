@@ -19,12 +19,12 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture
 def study(cli: Cli) -> Path:
-    """The example study, of two long trials."""
+    """The example study, of one long trial."""
     shutil.copy(STUDIES / "own_model.py", cli.folder)
     text = (STUDIES / "own_model.toml").read_text()
     changes = {
-        "trials = 12": "trials = 2",
-        "epochs = 15": 'epochs = 60\nearly_stopping = false\nprecision = "float32"',
+        "trials = 12": "trials = 1",
+        "epochs = 15": 'epochs = 100\nearly_stopping = false\nprecision = "float32"',
     }
     for before, after in changes.items():
         assert before in text
@@ -53,7 +53,7 @@ def test_it_is_searched_cut_off_resumed_and_exported(cli: Cli, study: Path) -> N
     assert run.returncode == 143
     cli("run", study, "--workers", "1", timeout=300)
     rows = cli.json("trials", "own-model", "--json")
-    assert [row["state"] for row in rows].count("complete") == 2
+    assert [row["state"] for row in rows].count("complete") == 1
     assert {row["config"]["network"]["type"] for row in rows} == {"python"}
     assert "resumes in epoch" in (cli.home / "logs" / "own-model" / "worker-0.log").read_text()
     # The trial that was cut off is trained again from its recipe, without a break.
@@ -64,7 +64,7 @@ def test_it_is_searched_cut_off_resumed_and_exported(cli: Cli, study: Path) -> N
         if row["state"] == "complete" and row["seed"] == cut["seed"]
     )
     said = cli("reproduce", "own-model", "--trial", resumed, timeout=300)
-    assert "All 60 epochs are identical." in said.stdout + said.stderr
+    assert "All 100 epochs are identical." in said.stdout + said.stderr
 
     for name in ("best.toml", "best.keras"):
         cli("export", "own-model", "-o", cli.folder / name)
