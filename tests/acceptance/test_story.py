@@ -28,8 +28,10 @@ from story import FORKED_TRIALS, Story, tell
 pytestmark = pytest.mark.timeout(1500)  # the first test waits for the whole story
 
 LIGHT_COMMANDS = """
-import contextlib, sys
+import functools, sys
+import typer.main
 from hpsearch.__main__ import main
+typer.main.get_command = functools.cache(typer.main.get_command)  # as in_process.py does
 for line in sys.argv[1:]:
     sys.argv = ["hpsearch", *line.split()]
     try:
