@@ -118,7 +118,7 @@ def test_light_commands_load_no_tensorflow(cli: Cli, tmp_path: Path) -> None:
     lines = [
         "--help", "--version", f"init {tmp_path / 'new.toml'}", "ls", "ls --json", "show small",
         "trials small", "trials small --csv", "best small", "logs small", "doctor",
-        f"export small -o {tmp_path / 'best.toml'}", "run small.toml",
+        f"export small -o {tmp_path / 'best.toml'}", "run small.toml --no-reference",
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", LIGHT_COMMANDS, *lines],
