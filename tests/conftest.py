@@ -16,6 +16,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import alone
 import forked
 import made
 import pytest
@@ -132,9 +133,10 @@ def _logging_is_left_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _forker() -> Iterator[None]:
-    """What forks commands ends with the tests."""
+    """What forks commands and scripts ends with the tests."""
     yield
     forked.end()
+    alone.end()
 
 
 @pytest.fixture(scope="session")
