@@ -57,7 +57,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files whose tests wait for processes between those that compute, training first.
+    """Put the files whose tests wait for processes between those that compute.
 
     Three run side by side: so both cores have something to do all the time.
     """
