@@ -5,11 +5,18 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# Before NumPy and scikit-learn are imported, also by what the tests start: several threads of
+# BLAS or OpenMP wait for one another by spinning, on cores that other tests need. A fit of 0.03 s
+# takes a hundred times that where the machine has more to do.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import alone
 import forked
 import made
 import pytest
@@ -39,8 +46,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop(SERVER_VARIABLE, None)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Look for no garbage while all is imported, which stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files whose tests wait for processes between those that compute, training first.
+    """Put the files whose tests wait for processes between those that compute.
 
     Three run side by side: so both cores have something to do all the time.
     """
@@ -116,9 +133,10 @@ def _logging_is_left_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _forker() -> Iterator[None]:
-    """What forks commands ends with the tests."""
+    """What forks commands and scripts ends with the tests."""
     yield
     forked.end()
+    alone.end()
 
 
 @pytest.fixture(scope="session")

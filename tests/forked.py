@@ -29,9 +29,11 @@ import tempfile
 import termios
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import psutil
@@ -153,6 +155,20 @@ def run(
     out, err = process.communicate(timeout=timeout)  # who is late is ended with the test
     assert "Traceback" not in err, err
     assert code in (None, process.returncode), f"exit code {process.returncode}\n{out}\n{err}"
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def run_code(code: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """As ``python -c CODE ARGUMENTS`` in a folder, without a GPU and with TensorFlow imported."""
+    process = Forked(
+        ["-c", code, *arguments],
+        trains=True, cwd=folder, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        out, err = process.communicate(timeout=220)
+    finally:
+        process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
@@ -318,6 +334,13 @@ def _customize(variables: dict[str, str]) -> None:
             return
 
 
+def _run(typed: Sequence[str]) -> None:
+    """Run code, with what is typed behind it."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    sys.argv = ["-c", *typed[1:]]
+    exec(compile(typed[0], "<string>", "exec"), vars(main))  # noqa: S102  # of a test
+
+
 def _be(
     *,
     words: list[str],
@@ -334,7 +357,7 @@ def _be(
     typed = words[words.index("hpsearch") + 1 :]
     _call_this_process("python")
     try:
-        if STARTING & {*typed[:1]}:
+        if {*typed[:1]} & {"-c", *STARTING}:
             _fork_what_is_started()
         if has_session:
             os.setsid()
@@ -351,9 +374,15 @@ def _be(
         sys.orig_argv, sys.argv = words, [str(program.__file__), *typed]
         sys.modules["__main__"] = program
         _customize(variables)
-        program.main()
+        if typed[:1] == ["-c"]:
+            _run(typed[1:])
+        else:
+            program.main()
+        code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
+    except Exception:  # noqa: BLE001  # as Python does with what nobody catches
+        traceback.print_exc()
     finally:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

@@ -286,7 +286,7 @@ def test_ctrl_c_is_heard_where_a_shell_ignores_it_in_the_background(cli: Cli) ->
     file = slow_study(cli, trials=1, epochs=2000)
     ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     process = subprocess.Popen(
-        [*ignoring, sys.executable, "-m", "hpsearch", "run", file],
+        [*ignoring, sys.executable, "-m", "hpsearch", *cli.words(["run", file])],
         cwd=cli.folder, env=cli.environment_of_a_process(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     cli.started.append(psutil.Process(process.pid))
@@ -305,7 +305,7 @@ def test_a_terminal_that_is_closed(cli: Cli, ignored: bool) -> None:
     )
 
     reader, writer = pty.openpty()
-    command = ["run", str(file), "--workers", "1"]
+    command = cli.words(["run", file, "--workers", "1"])
     variables = cli.environment_of_a_process() | {"TERM": "xterm"}
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), writer)
     process: subprocess.Popen[Any]
@@ -330,9 +330,9 @@ def test_as_the_first_process_of_a_container(cli: Cli) -> None:
     unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this user may not make a namespace for processes")
-    command = [sys.executable, "-m", "hpsearch", "run", str(slow_study(cli, trials=1, epochs=2000))]
+    command = cli.words(["run", slow_study(cli, trials=1, epochs=2000), "--workers", "1"])
     outside = subprocess.Popen(
-        [*unshare, *command, "--workers", "1"],
+        [*unshare, sys.executable, "-m", "hpsearch", *command],
         cwd=cli.folder, env=cli.environment_of_a_process(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     cli.started.append(psutil.Process(outside.pid))

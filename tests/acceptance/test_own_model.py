@@ -4,6 +4,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import forked
 import pytest
 from commandline import Cli, wait_until
 
@@ -18,12 +19,12 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture
 def study(cli: Cli) -> Path:
-    """The example study, of two long trials."""
+    """The example study, of one long trial."""
     shutil.copy(STUDIES / "own_model.py", cli.folder)
     text = (STUDIES / "own_model.toml").read_text()
     changes = {
-        "trials = 12": "trials = 2",
-        "epochs = 15": 'epochs = 60\nearly_stopping = false\nprecision = "float32"',
+        "trials = 12": "trials = 1",
+        "epochs = 15": 'epochs = 100\nearly_stopping = false\nprecision = "float32"',
     }
     for before, after in changes.items():
         assert before in text
@@ -45,14 +46,14 @@ def reported(cli: Cli) -> int:
 
 
 def test_it_is_searched_cut_off_resumed_and_exported(cli: Cli, study: Path) -> None:
-    run = cli.start("run", study, "--workers", "1")
+    run = forked.start(cli, "run", study, "--workers", "1", trains=True)
     wait_until(lambda: reported(cli) >= 3, "three epochs of a trial")
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
     assert run.returncode == 143
-    cli("run", study, "--workers", "1", process=True, timeout=300)
+    cli("run", study, "--workers", "1", timeout=300)
     rows = cli.json("trials", "own-model", "--json")
-    assert [row["state"] for row in rows].count("complete") == 2
+    assert [row["state"] for row in rows].count("complete") == 1
     assert {row["config"]["network"]["type"] for row in rows} == {"python"}
     assert "resumes in epoch" in (cli.home / "logs" / "own-model" / "worker-0.log").read_text()
     # The trial that was cut off is trained again from its recipe, without a break.
@@ -62,11 +63,11 @@ def test_it_is_searched_cut_off_resumed_and_exported(cli: Cli, study: Path) -> N
         for row in rows
         if row["state"] == "complete" and row["seed"] == cut["seed"]
     )
-    said = cli("reproduce", "own-model", "--trial", resumed, process=True, timeout=300)
-    assert "All 60 epochs are identical." in said.stdout + said.stderr
+    said = cli("reproduce", "own-model", "--trial", resumed, timeout=300)
+    assert "All 100 epochs are identical." in said.stdout + said.stderr
 
     for name in ("best.toml", "best.keras"):
-        cli("export", "own-model", "-o", cli.folder / name, process=True, timeout=200)
+        cli("export", "own-model", "-o", cli.folder / name)
         assert (cli.folder / name).is_file()
     refused = cli("export", "own-model", "-o", cli.folder / "best.py", code=2).stderr
     assert "a network of your own is no script yet" in refused
@@ -78,7 +79,7 @@ def test_it_is_searched_cut_off_resumed_and_exported(cli: Cli, study: Path) -> N
     assert "own_model.py has changed" in cli("train", cli.folder / "best.toml", code=2).stderr
     own.write_text("def build(config, data):\n    return config['missing']\n")
     study.write_text(study.read_text().replace('"own-model"', '"wrong"'))
-    told = cli("run", study, "--workers", "1", code=2, process=True).stderr
+    told = forked.run(cli, "run", study, "--workers", "1", code=2, trains=True).stderr
     assert f"error: {own}, line 2: KeyError: 'missing'" in told
     (row,) = cli.json("trials", "wrong", "--json")
     assert row["failure"] == "program_error"

@@ -12,6 +12,7 @@ STUDY = 'name = "{name}"\n[dataset]\nsource = "digits"\nlimit = 300\n'
 
 
 def test_a_study_file_of_three_lines(cli: Cli) -> None:
+    cli.train_quickly()  # what is searched is looked at
     (cli.folder / "one.toml").write_text(STUDY.format(name="one"))
     small = ("--trials", "2", "--workers", "1", "--set", "training.epochs=3")
     first = cli("run", "one.toml", *small)

@@ -118,6 +118,7 @@ def test_what_was_acknowledged_outlives_a_kill_and_is_searched_to_its_end(cli: C
     psutil.wait_procs([worker], timeout=20)
     assert not worker.is_running()
 
+    cli.train_quickly()  # nothing more is to hit a training
     second = Started(cli)
     assert "token" not in second.address
     assert [*arriving.iterdir()] == []

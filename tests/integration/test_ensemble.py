@@ -1,13 +1,11 @@
 """An ensemble of networks that were really trained: chosen, tested, asked and exported."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import polars as pl
 import pytest
@@ -90,11 +88,7 @@ def test_an_ensemble_is_what_its_members_say_by_weight(
     text = file.read_text().replace('"digits"', f'"digits"\nvalidation = {validation}')
     file.write_text(f'{text}[pruner]\ntype = "none"\n')
     (cli.folder / "alone").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", ALL, more],
-        cwd=cli.folder, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True, text=True, timeout=220, check=False,
-    )  # fmt: skip
+    done = forked.run_code(ALL, more, folder=cli.folder)
     assert done.returncode == 0, done.stderr
     facts = json.loads((cli.folder / "facts.json").read_text())
     chosen, judged = facts["chosen"], facts["judged"]

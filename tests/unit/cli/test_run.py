@@ -43,7 +43,7 @@ def study(searched: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def again(*options: str) -> int | str | None:
     """Run it once more; its exit code."""
     with pytest.raises(SystemExit) as left:
-        app(["run", "small.toml", *options])
+        app(["run", "small.toml", "--no-reference", *options])
     return left.value.code
 
 
@@ -74,5 +74,5 @@ def test_a_run_that_does_nothing_writes_a_note_where_there_is_none(study: OpenSt
     fork.write_text(file.read_text().replace('"small"', '"fork"'))
     assert CliRunner().invoke(app, ["fork", "small", "fork.toml"]).exit_code == 0
     with pytest.raises(SystemExit):
-        app(["run", "fork.toml"])
+        app(["run", "fork.toml", "--no-reference"])
     assert "hpsearch run fork.toml" in get_note(load_study(study.storage, "fork").optuna)

@@ -115,7 +115,8 @@ def test_one_example_and_many_classes() -> None:
 
 def test_the_interval_of_macro_f1_holds_for_many_classes_with_few_examples() -> None:
     names = [str(number) for number in range(60)]
-    large = evaluate(*noisy(0, examples=60_000, classes=60, known=3.0), names).f1_macro
+    y, logits = noisy(0, examples=60_000, classes=60, known=3.0)
+    large = f1_score(y, logits.argmax(axis=1), average="macro")  # without its interval
     held = 0
     for seed in range(1, 31):
         ends = evaluate(*noisy(seed, 200, 60, known=3.0), names).f1_macro_interval

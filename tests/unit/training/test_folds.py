@@ -72,34 +72,55 @@ def alone(recipe: Recipe, folded: Parts, folder: Path) -> list[Outcome]:
     ]
 
 
+@pytest.fixture(scope="module")
+def whole(
+    recipe: Recipe, folded: Parts, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, Path]:
+    """What comes of all folds where nothing cuts them off, and its folder."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    return train(recipe, folded, run, Watch()), run
+
+
+@pytest.fixture(scope="module")
+def by_themselves(
+    recipe: Recipe, folded: Parts, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Outcome], Path]:
+    """What comes of each fold, and where their folders are."""
+    folder = tmp_path_factory.mktemp("alone")
+    return alone(recipe, folded, folder), folder
+
+
 def test_the_value_is_the_mean_of_folds_that_train_by_themselves(
-    recipe: Recipe, folded: Parts, tmp_path: Path
+    whole: tuple[Outcome, Path], by_themselves: tuple[list[Outcome], Path]
 ) -> None:
-    outcome = train(recipe, folded, tmp_path / "run", Watch())
-    each = alone(recipe, folded, tmp_path)
+    outcome, run = whole
+    each, _ = by_themselves
     assert outcome.folds == tuple((one.value, one.best_epoch) for one in each)
     assert outcome.value == pytest.approx(np.mean([one.value for one in each]))
     assert outcome.val_loss == pytest.approx(np.mean([one.val_loss for one in each]))
     assert outcome.gap == pytest.approx(np.mean([one.gap or 0.0 for one in each]))
     assert untimed(outcome).curves == untimed(each[0]).curves
     assert outcome.stopped == "epochs"
-    files = {path.name for path in (tmp_path / "run").iterdir()}
+    files = {path.name for path in run.iterdir()}
     assert {"curves.csv", "curves.fold-2.csv", "curves.fold-3.csv", "best.weights.h5"} <= files
 
 
 def test_the_kept_network_averages_the_probabilities_of_the_folds(
-    recipe: Recipe, folded: Parts, tmp_path: Path
+    recipe: Recipe,
+    folded: Parts,
+    whole: tuple[Outcome, Path],
+    by_themselves: tuple[list[Outcome], Path],
 ) -> None:
-    run, x = tmp_path / "run", folded.train.x[:20]
-    train(recipe, folded, run, Watch())
-    alone(recipe, folded, tmp_path)
+    _, run = whole
+    _, folder = by_themselves
+    x = folded.train.x[:20]
 
     def shares(outputs: np.ndarray) -> np.ndarray:
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
     own = [
-        shares(logits(recipe, fold, tmp_path / f"alone-{number}" / "best.weights.h5", x))
+        shares(logits(recipe, fold, folder / f"alone-{number}" / "best.weights.h5", x))
         for number, fold in enumerate(folded.folds)
     ]
     together = shares(logits(recipe, folded, run / "best.weights.h5", x))
@@ -107,16 +128,18 @@ def test_the_kept_network_averages_the_probabilities_of_the_folds(
 
 
 def test_the_kept_network_gives_the_value_of_its_training(
-    recipe: Recipe, folded: Parts, tmp_path: Path
+    recipe: Recipe, folded: Parts, whole: tuple[Outcome, Path]
 ) -> None:
-    outcome = train(recipe, folded, tmp_path / "run", Watch())
-    found = validated(recipe, folded, tmp_path / "run" / "best.weights.h5")
+    outcome, run = whole
+    found = validated(recipe, folded, run / "best.weights.h5")
     assert found["val_accuracy"] == pytest.approx(outcome.value, abs=1e-6)
     assert found["val_loss"] == pytest.approx(outcome.val_loss, abs=1e-5)
 
 
-def test_a_training_resumes_in_any_fold(recipe: Recipe, folded: Parts, tmp_path: Path) -> None:
-    whole = untimed(train(recipe, folded, tmp_path / "whole", Watch()))
+def test_a_training_resumes_in_any_fold(
+    recipe: Recipe, folded: Parts, whole: tuple[Outcome, Path], tmp_path: Path
+) -> None:
+    expected = untimed(whole[0])
     # An epoch of a fold has four calls and a validation.
     for looks in (1, 16, 40):
         told: list[tuple[int, float]] = []
@@ -128,8 +151,8 @@ def test_a_training_resumes_in_any_fold(recipe: Recipe, folded: Parts, tmp_path:
             earlier=[first],
             on_fold=lambda folds, mean, told=told: told.append((folds, mean)) is not None,
         )
-        assert untimed(train(recipe, folded, second, again)) == whole
-        values = [value for value, _ in whole.folds]
+        assert untimed(train(recipe, folded, second, again)) == expected
+        values = [value for value, _ in expected.folds]
         assert told == [(n, pytest.approx(np.mean(values[:n]))) for n in (2, 3)]
 
 
@@ -206,16 +229,15 @@ def test_folds_of_a_regression(
 
 
 def test_the_curves_of_finished_folds_are_there_after_a_resume(
-    recipe: Recipe, folded: Parts, tmp_path: Path
+    recipe: Recipe, folded: Parts, whole: tuple[Outcome, Path], tmp_path: Path
 ) -> None:
     cut_off(recipe, folded, tmp_path / "first", 40)
     again = Watch(checkpoint_every=1e6, earlier=[tmp_path / "first"])
     train(recipe, folded, tmp_path / "second", again)
-    train(recipe, folded, tmp_path / "whole", Watch())
     for name in ("curves.csv", "curves.fold-2.csv", "curves.fold-3.csv"):
         rows = [
-            [line.rsplit(",", 1)[0] for line in (tmp_path / run / name).read_text().splitlines()]
-            for run in ("second", "whole")
+            [line.rsplit(",", 1)[0] for line in (run / name).read_text().splitlines()]
+            for run in (tmp_path / "second", whole[1])
         ]
         assert rows[0] == rows[1]
         assert len(rows[0]) == 4

@@ -18,6 +18,7 @@ from hpsearch.environment import (
     for_child,
     python,
 )
+from hpsearch.errors import HpsearchError
 from hpsearch.home import Home
 from hpsearch.reference import parts as reference_parts
 from hpsearch.search.making import open_or_create
@@ -98,18 +99,19 @@ def test_a_table_with_folds_is_measured_by_a_process_of_its_own(
 
 
 def test_what_is_wrong_is_the_last_line_that_is_said(
-    make: Make, home: Home, tmp_path: Path
+    make: Make, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = table(tmp_path)
     study = make(source="table", path=path, target="price")
     Path(path).write_text("size,kind,price\n1,a,2\n")
-    moved = {DATA_PATH_VARIABLE: str(tmp_path / "elsewhere.csv")}
-    for told in ({}, moved):
-        done = start(study, home, **told)
-        assert done.returncode in (2, 3)
-        (said,) = done.stderr.splitlines()
-        assert "csv" in said
-        assert reference(study) is None
+    done = start(study, home)
+    assert done.returncode in (2, 3)
+    (said,) = done.stderr.splitlines()
+    assert "csv" in said
+    monkeypatch.setenv(DATA_PATH_VARIABLE, str(tmp_path / "elsewhere.csv"))
+    with pytest.raises(HpsearchError, match=r"elsewhere\.csv"):
+        measure_once(study, home)
+    assert reference(study) is None
 
 
 def test_it_ends_with_the_process_that_started_it(make: Make, home: Home) -> None:
