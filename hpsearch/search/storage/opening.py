@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.search.database.engines import BUSY_TIMEOUT, make_engine
-from hpsearch.search.database.exclusive import _locked, exclusive
+from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.messages import readable_errors, readable_opening
 from hpsearch.search.database.server import (
     connect_patiently,
@@ -229,7 +229,7 @@ def _sqlite_file(url: URL, *, create: bool, force: bool) -> Path:
     if create:
         # The mode is kept in the file; it can only be set while nobody else is writing.
         with (
-            _locked(Path(f"{file}.lock"), BUSY_TIMEOUT),
+            exclusive(_text(url)),
             closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT)) as connection,
         ):
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
