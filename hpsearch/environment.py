@@ -49,6 +49,9 @@ ASSIGNED_VARIABLE = "HPSEARCH_ASSIGNED"
 DATA_PATH_VARIABLE = "HPSEARCH_DATA_PATH"
 """Where this machine has the data, for the models that are trained beside a search."""
 
+NAMES_VARIABLE = "HPSEARCH_NAMES"
+"""What users of a service call paths on its machine, as JSON, for the commands that it runs."""
+
 KNOWN_VARIABLE = "HPSEARCH_STORAGE_KNOWN"
 """Set for workers of a run that has just reached the storage: they wait for it to be back."""
 

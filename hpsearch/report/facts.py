@@ -10,6 +10,7 @@ from hpsearch.config import TrialConfig, describe, flat, summary
 from hpsearch.data.record import Access
 from hpsearch.effect import Learnt
 from hpsearch.errors import Failure
+from hpsearch.naming import NONE, named, told
 from hpsearch.outputs.test_access import plain
 from hpsearch.outputs.trainings import Training
 from hpsearch.ranges import words
@@ -46,6 +47,7 @@ def facts(
     learnt: Learnt,
     opened: Sequence[Access],
     winner: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] = NONE,
 ) -> dict[str, Any]:
     """Everything that the report says, ready for JSON.
 
@@ -58,6 +60,7 @@ def facts(
         learnt: what the trials say of the space.
         opened: the accesses to the test split of its data.
         winner: what the last ``hpsearch confirm`` came to, ready for JSON, if it is done.
+        names: what data and code are called; see :mod:`hpsearch.naming`.
     """
     shown = trials.details(study)
     shown["dataset"] = _UNKNOWN | (shown["dataset"] or {})
@@ -68,19 +71,19 @@ def facts(
         file = file.model_copy(update={"budget": study.budget})  # which run may have changed
     again = _again(trained, confirmed)
     complete = sum(row["state"] == "complete" for row in rows)
-    return {
+    found = {
         "study": shown,
         "goal": study.file.objective.measure.direction,
         "complete": complete,
-        "best": _best(study, seen, rows, best, again),
+        "best": _best(study, seen, rows, best, again, names=names),
         "baseline": _baseline(study.file.baseline, rows, again),
         "learnt": _learnt(learnt, study.file.objective.measure),
         "importances": [asdict(one) for one in importances(study)],
         "importances_of": min(complete, MOST),
         "space": _space(study, best),
         "leaders": len(best),
-        "next": asdict(following(file, rows, best, config)),
-        "study_file": as_toml(file, study.name),
+        "next": asdict(following(file, rows, best, config, names)),
+        "study_file": as_toml(named(file, names), study.name),
         "top": [_listed(row) for row in best[:TOP]],
         "failures": _failures(rows),
         "replaced": _replaced(rows),
@@ -91,6 +94,7 @@ def facts(
         "winner": winner,
         "ensemble": summary_of_ensemble(study),
     }
+    return told(found, names) if names else found
 
 
 def _learnt(learnt: Learnt, metric: Metric) -> dict[str, Any]:
@@ -146,6 +150,8 @@ def _best(
     rows: Sequence[Row],
     best: Sequence[Row],
     again: Mapping[str, Mapping[int, float]],
+    *,
+    names: Mapping[str, str],
 ) -> dict[str, Any] | None:
     """The best trial, with all of its configuration's repeats, and its recipe."""
     if not best:
@@ -167,7 +173,7 @@ def _best(
         "reference": study.optuna.user_attrs.get(REFERENCE_KEY),
         "compared": sentence(reference(study) or (), measure, row["values"][0]),
         "repeats": repeats,
-        "recipe": recipe.dump(own, ".toml"),
+        "recipe": recipe.dump(named(own, names), ".toml"),
         "again": [
             {"seed": seed, "value": value} for seed, value in others.items() if seed != own.seed
         ],

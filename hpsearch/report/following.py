@@ -3,12 +3,13 @@
 import copy
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.config import TrialConfig, is_whole
 from hpsearch.errors import InputError
+from hpsearch.naming import NONE, named
 from hpsearch.parsing import parse
 from hpsearch.ranges import Categorical
 from hpsearch.report.leaders import LEAST, Crowded, Row, crowded
@@ -41,7 +42,11 @@ class Following:
 
 
 def following(
-    file: StudyFile, rows: Sequence[Row], best: Sequence[Row], config: TrialConfig | None
+    file: StudyFile,
+    rows: Sequence[Row],
+    best: Sequence[Row],
+    config: TrialConfig | None,
+    names: Mapping[str, str] = NONE,
 ) -> Following:
     """What to search next.
 
@@ -55,6 +60,7 @@ def following(
         rows: all its trials.
         best: the best of them, the best first.
         config: the best configuration, if there is one.
+        names: what data and code are called; see :mod:`hpsearch.naming`.
     """
     table = as_table(file, _next_name(file.name))
     changes, stuck, too_few = list[str](), list[str](), ""
@@ -73,7 +79,7 @@ def following(
     head = f"# What to search after {file.name}, by hpsearch report.\n"
     return Following(
         changes=changes,
-        text=head + as_text(table),
+        text=head + as_text(named(table, names)),
         name=table["name"],
         stuck=stuck,
         too_few=too_few,

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from fastapi import Request
 
+from hpsearch.naming import told
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.submissions import user_of
@@ -18,7 +19,7 @@ from hpsearch.server.live import Hub
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.tokens import Role, Token
-from hpsearch.services.rules import Rules, told
+from hpsearch.services.rules import Rules, names
 from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 from hpsearch.text import size
@@ -60,9 +61,15 @@ class Service:
         """JSON about a study, or a text, as somebody may see it: where things lie on this machine
         is for administrators.
         """
-        if token.role is Role.ADMIN:
-            return value
-        return told(value, self.rules, user_of(study) or "")
+        return value if token.role is Role.ADMIN else told(value, self.names(study))
+
+    def names_for(self, study: OpenStudy, token: Token) -> dict[str, str]:
+        """What somebody is told in place of paths; of administrators, who see these, nothing."""
+        return {} if token.role is Role.ADMIN else self.names(study)
+
+    def names(self, study: OpenStudy) -> dict[str, str]:
+        """What users call what lies on this machine, for a study of theirs."""
+        return names(study.file, self.rules, user_of(study) or "")
 
     def changed(self) -> None:
         """Have what a client has changed seen by the scheduler, and by the next question."""

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -15,7 +15,7 @@ from typing import Annotated, BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch import __version__
-from hpsearch.environment import STORAGE_VARIABLE
+from hpsearch.environment import NAMES_VARIABLE, STORAGE_VARIABLE
 from hpsearch.errors import HpsearchError, UnreachableError
 from hpsearch.files import PLAIN_NAME, remove
 from hpsearch.search.attributes import SUBMISSION_KEY
@@ -51,8 +51,8 @@ class Wanted:
     ending: str
     is_whole: bool = True
     """Whether with all that lies beside it; else a model comes without."""
-    tell: Callable[[str], str] | None = field(default=None, repr=False)
-    """What has a text call data as study files do; None: it stays as the command made it."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What reports and recipes call paths; see :mod:`hpsearch.naming`."""
 
     @property
     def is_printed(self) -> bool:
@@ -218,8 +218,6 @@ class Downloads:
             if wanted.is_printed:
                 file.write_text(said, "utf-8")
                 said = ""
-            if wanted.tell is not None:
-                file.write_text(wanted.tell(file.read_text("utf-8")), "utf-8")
             _only_one(Path(made), wanted)
             (Path(made) / _TOLD).write_text(said.strip(), "utf-8")
             self._make_room(sum(file.stat().st_size for file in Path(made).iterdir()))
@@ -230,7 +228,8 @@ class Downloads:
         """Have a command make a file; what it says, with "./" for its folder."""
         where = () if wanted.is_printed else ("-o", output)
         words = [*wanted.words, *where, "--home", str(self._workspace.home.root), "--", study]
-        environment = ON_CPU | {STORAGE_VARIABLE: self._workspace.url}
+        names = json.dumps(dict(wanted.names))
+        environment = ON_CPU | {STORAGE_VARIABLE: self._workspace.url, NAMES_VARIABLE: names}
         folder = f"{Path(output).parent}/"
         try:
             said = run_command(words, f"study {study}", LONGEST, environment)

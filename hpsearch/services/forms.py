@@ -16,6 +16,7 @@ from hpsearch.errors import HpsearchError, InputError, ProgramError
 from hpsearch.files import made_beside, utf8
 from hpsearch.formats import read_file
 from hpsearch.home import INPUTS, Home
+from hpsearch.naming import given, named
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, dump
 from hpsearch.services.data import opened_data
@@ -95,7 +96,8 @@ def write_recipe(recipe: Recipe, path: Path, progress: Progress) -> tuple[Path, 
     """
     network, needed = recipe.config.network.packed(path.stem)
     config = recipe.config.model_copy(update={"network": network})
-    recipe = recipe.model_copy(update={"config": config})
+    path_of_data = recipe.dataset.path
+    recipe = named(recipe.model_copy(update={"config": config}), given())
     files = {path.parent / name: content for name, content in needed.items()}
     new = {file: content for file, content in files.items() if not _has(file, content)}
     text = dump(recipe, path.suffix)
@@ -108,7 +110,7 @@ def write_recipe(recipe: Recipe, path: Path, progress: Progress) -> tuple[Path, 
             raise ProgramError(f"{path}: reads back as another recipe; please report this")
         for file, content in new.items():
             made.enter_context(made_beside(file)).write_bytes(content)
-    if recipe.dataset.path is not None and not Path(recipe.dataset.path).exists():
+    if path_of_data is not None and not Path(path_of_data).exists():
         progress.say(
             f"warning: {path} says that the data are at {recipe.dataset.path}, but they are not"
             " there; --set dataset.path=PATH names another place."

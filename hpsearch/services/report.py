@@ -9,6 +9,7 @@ from hpsearch.effect import Learnt
 from hpsearch.figures.points import points
 from hpsearch.figures.trials import search_figures
 from hpsearch.files import write_bytes
+from hpsearch.naming import given
 from hpsearch.outputs.test_access import accesses
 from hpsearch.outputs.trainings import Training, headlines_on_test, trainings
 from hpsearch.reference.reference import Reference, boosted_trees
@@ -103,6 +104,7 @@ def report(study: str, workspace: Workspace, progress: Progress) -> Report:
             learnt=learnt,
             opened=opened,
             winner=winner,
+            names=given(),
         )
         return Report(
             file=found.file,

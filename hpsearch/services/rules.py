@@ -9,6 +9,7 @@ from typing import Any
 
 from hpsearch.data.images.layout import DEPTH
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.naming import places, tell
 from hpsearch.searchable import kind_of
 from hpsearch.services.upload import PREFIX, Asker, UnknownUploadError
 from hpsearch.services.uploads import Uploads
@@ -16,9 +17,6 @@ from hpsearch.services.webhook_hosts import NOBODY, Receivers
 from hpsearch.space import kinds
 from hpsearch.study_file import StudyFile
 from hpsearch.text import show
-
-_PLACES = ("path", "file")
-"""Keys of a study file that name where something lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +69,11 @@ def place_data(table: Mapping[str, Any], rules: Rules, where: str, asker: Asker)
 
 
 def called(path: str, rules: Rules, user: str) -> str:
-    """What a study file calls data, by their absolute path: the opposite of :func:`place_data`.
+    """What a study file calls data or code, by the absolute path: the opposite of
+    :func:`place_data`.
+
+    What lies neither among the uploads nor below the folder of data, as of studies that were not
+    submitted, is called by the last part of its path.
 
     Args:
         path: as a study keeps it.
@@ -79,49 +81,31 @@ def called(path: str, rules: Rules, user: str) -> str:
         user: whose study it is.
     """
     upload = None if rules.uploads is None else rules.uploads.called(path, user)
-    if upload is not None or rules.data_root is None:
-        return upload or path
-    root = rules.data_root.resolve()
-    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path
+    if upload is not None:
+        return upload
+    root = None if rules.data_root is None else rules.data_root.resolve()
+    is_below = root is not None and Path(path).is_relative_to(root)
+    return str(Path(path).relative_to(root)) if root is not None and is_below else Path(path).name
 
 
-def told(value: Any, rules: Rules, user: str) -> Any:
-    """JSON, or a text, in which data and code are called as study files call them.
-
-    A ``path`` or ``file`` that lies neither among the uploads nor below the folder of data, as of
-    studies that were not submitted, becomes its last part.
+def names(file: StudyFile | None, rules: Rules, user: str) -> dict[str, str]:
+    """What users call what lies on this machine, by its paths; see :mod:`hpsearch.naming`.
 
     Args:
-        value: what somebody is shown who need not know where things lie on this machine.
+        file: of the study that it is about; None: of none.
         rules: what may be read.
-        user: whose study it is about.
+        user: whose study it is.
     """
-    return _told(value, _teller(rules, user))
+    found = {} if rules.uploads is None else _names_of(rules.uploads.home.root, "HOME")
+    found |= {} if rules.data_root is None else _names_of(rules.data_root, "")
+    paths = [] if file is None else [*places(file.model_dump(mode="json"))]
+    return found | {path: called(path, rules, user) for path in paths}
 
 
-def _told(value: Any, tell: Callable[[str], str]) -> Any:
-    """The same, of all that is in it."""
-    if isinstance(value, str):
-        return tell(value)
-    if isinstance(value, list | tuple):
-        return [_told(one, tell) for one in value]
-    if not isinstance(value, Mapping):
-        return value
-    found = {key: _told(one, tell) for key, one in value.items()}
-    places = {key: found[key] for key in _PLACES if isinstance(found.get(key), str)}
-    return found | {key: Path(one).name for key, one in places.items() if Path(one).is_absolute()}
-
-
-def _teller(rules: Rules, user: str) -> Callable[[str], str]:
-    """Has any text call data of uploads, and what lies below the folder of data, as users do."""
-    uploads = rules.uploads
-    root = "" if rules.data_root is None else str(rules.data_root.resolve()).rstrip("/")
-
-    def tell(text: str) -> str:
-        text = text if uploads is None else uploads.told(text, user)
-        return text.replace(f"{root}/", "") if root else text
-
-    return tell
+def _names_of(folder: Path, name: str) -> dict[str, str]:
+    """The name of a folder, however it is reached; but that of all files begins none."""
+    paths = (str(folder.absolute()), os.path.realpath(folder))
+    return {path: name for path in paths if path != "/"}
 
 
 @contextmanager
@@ -139,14 +123,18 @@ def reading(rules: Rules, path: str | None, user: str) -> Iterator[Callable[[str
     Raises:
         UnknownUploadError: they have just gone.
     """
-    tell, uploads = _teller(rules, user), rules.uploads
+    uploads, known = rules.uploads, names(None, rules, user)
+
+    def told(text: str) -> str:
+        return tell(text if uploads is None else uploads.told(text, user), known)
+
     try:
         with nullcontext() if uploads is None else uploads.reading(path):
-            yield tell
+            yield told
     except (InputError, UnreachableError) as error:
-        if tell(str(error)) == str(error):
+        if told(str(error)) == str(error):
             raise
-        raise type(error)(tell(str(error))) from None
+        raise type(error)(told(str(error))) from None
 
 
 def refuse_tracking(table: Mapping[str, Any], where: str) -> None:

@@ -2,7 +2,6 @@
 study.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.errors import InputError
+from hpsearch.naming import telling
 from hpsearch.search import trials
 from hpsearch.search.storage.events import Event
 from hpsearch.search.study import OpenStudy, load_study
@@ -27,7 +27,7 @@ from hpsearch.server.problems import RETRY_AFTER, RefusedError
 from hpsearch.server.routes.answers import is_known
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.service import Service
-from hpsearch.server.texts import text_of
+from hpsearch.server.tokens import Token
 from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services.downloads import Downloads, Exporting, Wanted, export_of, report_of
 from hpsearch.services.ensemble import MOST
@@ -35,7 +35,6 @@ from hpsearch.services.ensemble_apart import ensemble_apart
 from hpsearch.services.forms import form_of
 from hpsearch.services.going_on import refuse_code
 from hpsearch.services.other_forms import check_form
-from hpsearch.services.rules import told
 from hpsearch.text import plural
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -87,7 +86,7 @@ _Made = TypeVar("_Made")
 async def report(
     request: Request,
     here: Here,
-    _: Reader,
+    token: Reader,
     name: Name,
     form: Annotated[Literal["html", "json"], Query(alias="format")] = "html",
 ) -> Response:
@@ -97,14 +96,9 @@ async def report(
     """
 
     def wanted(study: OpenStudy) -> Wanted:
-        shown = _shown(here, study)
+        return replace(report_of(study, form), names=here.names(study))
 
-        def as_json(text: str) -> str:
-            return text_of(shown(json.loads(text)))
-
-        return replace(report_of(study, form), tell=as_json if form == "json" else shown)
-
-    answer = await _download(request, here, name, wanted)
+    answer = await _download(request, here, token, name, wanted)
     answer.headers["Content-Security-Policy"] = POLICY
     return answer
 
@@ -138,16 +132,9 @@ async def export(
             trials.best(study)
         elif asked.trial is not None:
             trials.find(study, asked.trial)
-        made = export_of(study, asked)
-        is_recipe = asked.format in ("toml", "json", "yaml")
-        return replace(made, tell=_shown(here, study)) if is_recipe else made
+        return replace(export_of(study, asked), names=here.names(study))
 
-    return await _download(request, here, name, wanted)
-
-
-def _shown(here: Service, study: OpenStudy) -> Callable[[str], str]:
-    """Has what is passed on call the data of a study as study files do."""
-    return partial(told, rules=here.rules, user=user_of(study) or "")
+    return await _download(request, here, token, name, wanted)
 
 
 def _check_form(asked: Exporting) -> None:
@@ -179,7 +166,8 @@ async def ensemble(
         return study
 
     study = await run_sync(own)
-    found = await _in_turn(partial(ensemble_apart, study, here.workspace, asked.members))
+    with telling(here.names_for(study, token)):
+        found = await _in_turn(partial(ensemble_apart, study, here.workspace, asked.members))
     words = plural(len(found["members"]), "network")
     event = Event(who=token.name, what="ensemble chosen", study=name, detail=words)
     await run_sync(here.storage.note, event)
@@ -199,7 +187,11 @@ async def _in_turn(work: Callable[[], _Made]) -> _Made:
 
 
 async def _download(
-    request: Request, here: Service, name: str, wanted_of: Callable[[OpenStudy], Wanted]
+    request: Request,
+    here: Service,
+    token: Token,
+    name: str,
+    wanted_of: Callable[[OpenStudy], Wanted],
 ) -> Response:
     """A file of a study, made if it is not kept.
 
@@ -219,7 +211,8 @@ async def _download(
         return Response(status_code=304, headers=headers)
     found = await run_sync(downloads.kept, study, version)
     if found is None:
-        found = await _in_turn(partial(downloads.make, study, wanted, version))
+        with telling(here.names_for(study, token)):
+            found = await _in_turn(partial(downloads.make, study, wanted, version))
     ending = Path(found.name).suffix
     how = "inline" if ending == ".html" else "attachment"
     headers |= {

@@ -3,6 +3,7 @@ results come from, and what its workers said.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +11,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from hpsearch.errors import UnfinishedError
+from hpsearch.naming import named
 from hpsearch.report.study_toml import as_toml
-from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import load_study
 from hpsearch.server import described, results
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name
+from hpsearch.server.tokens import Role
 from hpsearch.server.who import Reader
 from hpsearch.services.provenance import provenance
-from hpsearch.services.rules import called
 from hpsearch.text import plain
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -33,20 +34,19 @@ MOST_BYTES = 2**18
 def file(here: Here, _: Reader, name: Name) -> Response:
     """The study file, as one would write it, to be edited and submitted under another name."""
     study = load_study(here.storage, name)
-    found = study.file
-    if found.dataset.path is not None:
-        submission = study.optuna.user_attrs.get(SUBMISSION_KEY) or {}
-        path = called(found.dataset.path, here.rules, submission.get("user", ""))
-        dataset = found.dataset.model_copy(update={"path": path})
-        found = found.model_copy(update={"dataset": dataset})
-    return Response(as_toml(found, name), media_type="application/toml")
+    return Response(
+        as_toml(named(study.file, here.names(study)), name), media_type="application/toml"
+    )
 
 
 @router.get("/{name}/provenance", response_model=results.Provenance, responses=described.UNCHANGED)
 def show_provenance(request: Request, here: Here, token: Reader, name: Name) -> Response:
     """Where its results come from, as ``hpsearch show --provenance --json`` prints it."""
     study = load_study(here.storage, name)
-    return as_json(request, here.shown(provenance(study), study, token))
+    if token.role is Role.ADMIN:
+        return as_json(request, provenance(study))
+    named_study = replace(study, file=named(study.file, here.names(study)))
+    return as_json(request, here.shown(provenance(named_study), study, token))
 
 
 @router.get("/{name}/logs", response_class=PlainTextResponse)

@@ -618,3 +618,22 @@ def test_effects_are_told_with_what_cannot_be_told(open_study: Open) -> None:
     assert "batch_norm true: cannot be told, 1 of 40 trials has it" in read.text
     assert "batch_size 256: cannot be told, 0 of 40 trials have it" in read.text
     assert f"All {len(found['effects'])}" in read.text
+
+
+def test_a_report_calls_data_as_the_service_does_that_asked_for_it(
+    open_study: Open, finish: Finish
+) -> None:
+    root = "/opt/ü & 'x'<\"y\">"
+    path = f"{root}/t.csv"
+    study = open_study(dataset={"source": "npz", "path": path}, baseline={})
+    finish(study, 0.5)
+    fail(study, f"{path}: is gone")
+    seen = study.trials()
+    rows = [trials.row(study, trial) for trial in seen]
+    for names, called in (({}, path), ({root: "", path: "t.csv"}, "t.csv")):
+        found = facts(study, seen, rows, [], {}, learnt=effects(study), opened=[], names=names)
+        texts = (found["study_file"], found["next"]["text"], found["best"]["recipe"])
+        assert [tomllib.loads(text)["dataset"]["path"] for text in texts] == [called] * 3
+        assert found["study"]["study_file"]["dataset"]["path"] == called
+        assert found["failures"][0]["message"] == f"{called}: is gone"
+        assert ("opt/ü" in written(found).text) == (called == path)

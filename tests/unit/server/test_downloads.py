@@ -17,7 +17,7 @@ from served import Served
 from hpsearch.errors import InputError, ProgramError
 from hpsearch.search import submissions
 from hpsearch.search.ensemble import plain
-from hpsearch.search.making import create_submitted
+from hpsearch.search.making import create_submitted, open_or_create
 from hpsearch.search.storage.events import Event
 from hpsearch.search.study import load_study
 from hpsearch.server.routes import downloads as routes
@@ -37,7 +37,6 @@ class Command:
         self.printed = ""
         self.error: Exception | None = None
         self.size = 10
-        self.content = b""
 
     def __call__(
         self, words: Sequence[str], where: str, longest: float, environment: Mapping[str, str]
@@ -45,6 +44,8 @@ class Command:
         self.calls.append(words)
         self.environments.append(environment)
         if "-o" not in words:
+            if self.error is not None:
+                raise self.error
             return self.printed
         asked = words[words.index("-o") + 1]
         output = Path(asked)
@@ -52,7 +53,7 @@ class Command:
             (output / "variables").mkdir(parents=True)
             (output / "variables" / "data").write_bytes(b"weights")
             output /= "saved_model.pb"
-        output.write_bytes(self.content or b"x" * self.size)
+        output.write_bytes(b"x" * self.size)
         for ending in self.beside:
             output.with_suffix(ending).write_bytes(b"beside")
         if isinstance(self.error, InputError):
@@ -110,24 +111,58 @@ def test_a_report_is_made_once_until_a_trial_ends(
     assert len(command.calls) == 2
 
 
-def test_reports_and_recipes_call_data_as_study_files_do(
-    serve: Callable[..., Served], command: Command, finish: Finish, tmp_path: Path
+@pytest.fixture
+def local(
+    serve: Callable[..., Served], make_file: Callable[..., StudyFile], finish: Finish,
+    tmp_path: Path,
+) -> Served:  # fmt: skip
+    """A service with a study on data that lie elsewhere, which was not submitted."""
+    served = serve(data_root=tmp_path / "root")
+    file = make_file(name="small", dataset={"source": "npz", "path": "/elsewhere/secret.npz"})
+    facts = {"fingerprint": "f", "input_shape": [8], "class_names": ["0", "1"]}
+    study, _ = open_or_create(served.storage, file, facts)
+    finish(study)
+    return served
+
+
+def test_reports_and_exports_are_told_what_users_call_data(
+    local: Served, command: Command, tmp_path: Path
 ) -> None:
-    root = tmp_path / "ü"  # JSON writes it in another way
-    served = serve(data_root=root)
-    assert served.submit("small").status_code == 201
-    finish(load_study(served.storage, "small"))
-    command.printed = json.dumps({"study_file": f'path = "{root}/a.csv"', "complete": 1})
-    told = served.ask("GET", "/v1/studies/small/report?format=json", "admin")
-    assert told.headers["content-type"] == "application/json"
-    assert told.json() == {"study_file": 'path = "a.csv"', "complete": 1}
-    assert command.calls[0][:2] == ["report", "--json"]
-    command.content = f"<p>{root}/a.csv</p>".encode()
-    assert served.ask("GET", "/v1/studies/small/report", "read").text == "<p>a.csv</p>"
-    assert served.ask("GET", "/v1/studies/small/report?format=pdf", "read").status_code == 422
-    for form in ("toml", "json", "yaml", "keras"):
-        content = served.ask("GET", f"/v1/studies/small/export?format={form}", "read").text
-        assert content == f"<p>{'' if form != 'keras' else f'{root}/'}a.csv</p>"
+    command.printed = "{}"
+    for what in ("report", "report?format=json", "export", "export?format=yaml"):
+        assert local.ask("GET", f"/v1/studies/small/{what}", "read").status_code == 200
+    for environment in command.environments:
+        names = json.loads(environment["HPSEARCH_NAMES"])
+        assert names.items() >= {
+            "/elsewhere/secret.npz": "secret.npz", str(tmp_path / "root"): "",
+            str(local.home.root): "HOME",
+        }.items()  # fmt: skip
+    assert len(command.environments) == 4
+    assert local.ask("GET", "/v1/studies/small/report?format=pdf", "read").status_code == 422
+
+
+def test_no_text_of_a_study_shows_where_its_data_lie(local: Served) -> None:
+    for what in ("", "/file", "/provenance"):
+        text = local.ask("GET", f"/v1/studies/small{what}", "read").text
+        assert "secret.npz" in text
+        assert "/elsewhere" not in text
+    for what in ("", "/provenance"):
+        assert "/elsewhere" in local.ask("GET", f"/v1/studies/small{what}", "admin").text
+
+
+def test_errors_of_commands_show_where_things_lie_to_administrators_alone(
+    small: Served, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command.error = InputError(f"the weights are not in {small.home.root}/runs/small")
+    monkeypatch.setattr(ensemble_apart, "candidates", lambda *_: [])
+    monkeypatch.setattr(ensemble_apart, "run_command", command)
+    path = "/v1/studies/small"
+    for who, said in (("submit", "HOME/runs/small"), ("admin", str(small.home.root))):
+        exported = small.ask("GET", f"{path}/export?format=keras", who).json()["detail"]
+        assert exported.startswith(f"the weights are not in {said}")
+        ensemble = small.ask("POST", f"{path}/ensemble", who)
+        assert ensemble.status_code == 422
+        assert ensemble.json()["detail"].startswith(f"the weights are not in {said}")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The forms of what is exported, told by the name of the file."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import pytest
 
 from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError
+from hpsearch.formats import read_file
 from hpsearch.networks.python import Python
+from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.services.forms import form_of, write_recipe
 from hpsearch.services.progress import Silent
@@ -68,6 +71,21 @@ def test_a_recipe_takes_the_files_of_its_network_along(own: Path, tmp_path: Path
     network: Any = found.config.network
     assert network.file == str(tmp_path / "elsewhere" / "own.py")
     assert network.sha256 == recipe.config.network.model_dump()["sha256"]
+
+
+@pytest.mark.parametrize("ending", [".toml", ".json", ".yaml"])
+def test_a_recipe_calls_data_as_the_service_does_that_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    root, path = '/opt/ü & "x"', tmp_path / f"best{ending}"
+    dataset = {"source": "table", "path": f"{root}/t.csv", "target": f"https://a.org{root}/t.csv"}
+    table = {"type": "dense", "layers": 1, "units": [8]}
+    recipe = parse(Recipe, {"seed": 1, "config": {"network": table}, "dataset": dataset}, "")
+    names = {root: "", f"{root}/t.csv": "t.csv"}
+    monkeypatch.setenv("HPSEARCH_NAMES", json.dumps(names))
+    write_recipe(recipe, path, Silent())
+    found = parse(Recipe, read_file(path), "")
+    assert found.dataset == recipe.dataset.model_copy(update={"path": "t.csv"})
 
 
 def test_a_file_of_functions_is_called_as_its_recipe_is(tmp_path: Path) -> None:

@@ -8,10 +8,14 @@ import pytest
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.home import Home
+from hpsearch.naming import told
+from hpsearch.networks import locate
+from hpsearch.parsing import parse
 from hpsearch.services.received import FACTS
-from hpsearch.services.rules import Rules, called, place_data, reading, told
+from hpsearch.services.rules import Rules, called, names, place_data, reading
 from hpsearch.services.upload import Asker, Upload, UploadKeptError
 from hpsearch.services.uploads import Uploads
+from hpsearch.study_file import StudyFile
 
 ANA = Asker(user="ana")
 
@@ -169,14 +173,43 @@ def test_who_need_not_know_the_machine_sees_what_study_files_call_things(
 ) -> None:
     rules = Rules(data_root=tmp_path, uploads=uploads)
     upload = placed("upload:houses", rules)
+    known = names(None, rules, "ana") | {upload: called(upload, rules, "ana")}
     value = {
         "dataset": {"path": upload, "limit": 3, "path_of": "/elsewhere/a"},
         "space": [{"file": f"{tmp_path}/own/net.py"}, {"file": "/elsewhere/b.py"}, {"file": None}],
         "why": f"{tmp_path}/own/c.csv: is damaged",
     }
-    assert told(value, rules, "ana") == {
+    assert told(value, known) == {
         "dataset": {"path": "upload:ana/houses", "limit": 3, "path_of": "/elsewhere/a"},
         "space": [{"file": "own/net.py"}, {"file": "b.py"}, {"file": None}],
         "why": "own/c.csv: is damaged",
     }
-    assert told(value, Rules(), "ana")["space"][0] == {"file": "net.py"}
+    assert told(value, {})["space"][0] == {"file": "net.py"}
+
+
+def test_each_path_of_a_study_file_has_the_name_that_users_give_it(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    rules, own = Rules(data_root=tmp_path / "data", uploads=uploads), tmp_path / "own.py"
+    own.touch()
+    network = {"python": {"file": str(own)}}
+
+    def names_of(path: str) -> dict[str, str]:
+        file = {"name": "a", "dataset": {"source": "npz", "path": path}, "space": {
+            "network": network}}  # fmt: skip
+        locate(file, tmp_path, "a.toml")
+        return names(parse(StudyFile, file, "a.toml"), rules, "ana")
+
+    root, home = str(tmp_path / "data"), str(tmp_path / "home")
+    upload = placed("upload:houses", Rules(uploads=uploads))
+    for path, name in (
+        (root, "."), (f"{root}/a/x.npz", "a/x.npz"), ("/elsewhere/secret.npz", "secret.npz"),
+        (upload, "upload:ana/houses"),
+    ):  # fmt: skip
+        found = names_of(path)
+        assert (found[path], found[str(own)], found[home]) == (name, own.name, "HOME")
+        assert found[str(tmp_path / "real")] == "HOME"
+        assert path == root or found[root] == ""
+    everything = Rules(data_root=Path("/"))
+    assert names(None, everything, "ana") == {}
+    assert called("/srv/x.npz", everything, "ana") == "srv/x.npz"
