@@ -1,5 +1,7 @@
 """Where a study's results come from."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.report.study_toml import as_toml
@@ -27,3 +29,19 @@ def provenance(study: OpenStudy) -> dict[str, Any]:
         **history(study),
         "study_file": as_toml(file.model_copy(update=budget), study.name),
     }
+
+
+_NAME = re.compile(r"hpsearch (from Python|\S+)")
+"""Of a command line what is no argument."""
+
+
+def without_machines(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Provenance without what was typed, and where: of commands name, date and study are left."""
+    return {**facts, "commands": [_bare(one) for one in facts["commands"]], "machines": {}}
+
+
+def _bare(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of a command."""
+    name = _NAME.match(entry["command"])
+    kept = {key: entry[key] for key in ("study", "date") if key in entry}
+    return {"command": name[0] if name else "hpsearch", "machine": "", **kept}

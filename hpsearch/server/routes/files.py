@@ -19,7 +19,7 @@ from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.tokens import Role
 from hpsearch.server.who import Reader
-from hpsearch.services.provenance import provenance
+from hpsearch.services.provenance import provenance, without_machines
 from hpsearch.text import plain
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -41,12 +41,15 @@ def file(here: Here, _: Reader, name: Name) -> Response:
 
 @router.get("/{name}/provenance", response_model=results.Provenance, responses=described.UNCHANGED)
 def show_provenance(request: Request, here: Here, token: Reader, name: Name) -> Response:
-    """Where its results come from, as ``hpsearch show --provenance --json`` prints it."""
+    """Where its results come from, as ``hpsearch show --provenance --json`` prints it.
+
+    What only administrators see: machines, and of commands more than their name and date.
+    """
     study = load_study(here.storage, name)
     if token.role is Role.ADMIN:
         return as_json(request, provenance(study))
     named_study = replace(study, file=named(study.file, here.names(study)))
-    return as_json(request, here.shown(provenance(named_study), study, token))
+    return as_json(request, without_machines(provenance(named_study)))
 
 
 @router.get("/{name}/logs", response_class=PlainTextResponse)

@@ -136,6 +136,12 @@ def test_screens_are_those_of_the_command_line(
     shown = there.pop("show small")
     assert "submitted by submit: queued\n" in shown
     assert shown.replace("submitted by submit: queued\n", "") == here.pop("show small")
+    theirs, ours = (one.pop("show small --provenance") for one in (there, here))
+    assert theirs.partition("# The study file")[2] == ours.partition("# The study file")[2]
+    theirs, ours = (json.loads(one.pop("show small --provenance --json")) for one in (there, here))
+    assert ours.pop("machines")  # which administrators see
+    assert theirs.pop("machines") == {}
+    assert theirs == ours | {"commands": [{**one, "machine": ""} for one in ours["commands"]]}
     assert there == here
     own = json.loads(run("show", "small", "--json"))
     assert {key: value for key, value in details.items() if key != "submission"} == own

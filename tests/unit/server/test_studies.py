@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from served import STUDY, Served
 
-from hpsearch.search import budget, claims
+from hpsearch.search import budget, claims, history
 from hpsearch.search.study import load_study
 from hpsearch.services import apart, submit
+from hpsearch.workers.machine import machine
 
 
 def test_a_study_is_submitted_shown_paused_resumed_and_cancelled(served: Served) -> None:
@@ -183,6 +184,13 @@ def test_own_code_that_is_allowed_lies_in_the_folder_of_data(
         for who in ("read", "submit", "other"):
             assert str(tmp_path) not in shown[who]
             assert "net.py" in shown[who]
+    history.record(load_study(served.storage, "a"), ["run", f"{root}/a.toml"], machine())
+    [own, typed] = served.ask("GET", "/v1/studies/a/provenance", "admin").json()["commands"]
+    assert typed["command"] == f"hpsearch run {root}/a.toml"
+    told = served.ask("GET", "/v1/studies/a/provenance", "read").json()
+    assert [one["command"] for one in told["commands"]] == [own["command"], "hpsearch run"]
+    assert [one["date"] for one in told["commands"]] == [own["date"], typed["date"]]
+    assert told["machines"] == {}
 
 
 def test_what_a_service_does_not_look_at_is_told(served: Served) -> None:
