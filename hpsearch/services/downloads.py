@@ -21,6 +21,7 @@ from hpsearch.files import PLAIN_NAME, remove
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.study import OpenStudy, with_confirmation
 from hpsearch.services.apart import ON_CPU, run_command
+from hpsearch.services.rules import has_code
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.other_formats import Quantization
 
@@ -47,8 +48,10 @@ class Wanted:
     words: tuple[str, ...]
     """The command that makes it, without the study and the place of the file."""
     stem: str
-    """Its name without the ending."""
+    """Its name without the ending, which what is in it may have, too."""
     ending: str
+    name: str | None = None
+    """The same as the answer has it; None: the stem."""
     is_whole: bool = True
     """Whether with all that lies beside it; else a model comes without."""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -107,13 +110,22 @@ def export_of(study: OpenStudy, asked: Exporting) -> Wanted:
     words = [f"--{one}" for one in asked.chosen]
     words += [] if asked.quantize is None else [f"--quantize={asked.quantize}"]
     which = "-".join(asked.chosen).replace("=", "-") or "best"
+    usual = f"{study.name}-{which}"  # with a dash no module's name, which scripts must not have
+    stem = usual if _is_alike(study, asked) else asked.file or usual
     return Wanted(
         words=("export", *words),
-        # With a dash it is no module's name, which scripts must not have.
-        stem=asked.file or f"{study.name}-{which}",
+        stem=stem,
         ending=asked.ending,
+        name=asked.file,
         is_whole=asked.beside,
     )
+
+
+def _is_alike(study: OpenStudy, asked: Exporting) -> bool:
+    """Whether a file is the same whatever it is called: it is alone, and names none beside it."""
+    if asked.format in ("toml", "json", "yaml"):
+        return not has_code(study.file)
+    return asked.format in ("keras", "onnx", "tflite") and not asked.beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +156,11 @@ class Downloads:
     def version(self, study: OpenStudy, wanted: Wanted) -> str:
         """Another text for whatever may make the file another one: a trial that has started or
         ended, another winner, another training. (Epochs of trials that run are not looked at.)
+
+        Not for another name: of each file one is kept, of the name that it was last asked for by.
         """
-        found: list[object] = [__version__, str(wanted), self._trained()]
+        made = (wanted.words, wanted.ending, wanted.is_whole, dict(wanted.names))
+        found: list[object] = [__version__, made, self._trained()]
         for one in with_confirmation(study):
             texts = one.storage.study_texts(one.study_id)
             found.append([text for text in texts if text[0] != SUBMISSION_KEY])
@@ -159,17 +174,25 @@ class Downloads:
         except OSError:
             return 0
 
-    def kept(self, study: OpenStudy, version: str) -> Download | None:
-        """The file of a version, if it was made before; it counts as just used."""
+    def kept(self, study: OpenStudy, wanted: Wanted, version: str) -> Download | None:
+        """The file of a version, if it was made before by its name; it counts as just used."""
         folder = self._place(study, version)
         try:
-            os.utime(folder)
             told = (folder / _TOLD).read_text(encoding="utf-8")
             [path] = (one for one in folder.iterdir() if one.name != _TOLD)
+            if path.name != f"{wanted.stem}{path.suffix}":
+                return None
+            os.utime(folder)
             file = path.open("rb")
-        except OSError:
+        except (OSError, ValueError):  # it is not there, or just goes
             return None
-        return Download(file=file, name=path.name, size=os.fstat(file.fileno()).st_size, told=told)
+        name = wanted.name or wanted.stem
+        return Download(
+            file=file,
+            name=f"{name}{path.suffix}",
+            size=os.fstat(file.fileno()).st_size,
+            told=told.replace(f"./{wanted.stem}.", f"./{name}."),
+        )
 
     def make(self, study: OpenStudy, wanted: Wanted, version: str) -> Download:
         """The file of a version, made now unless it is kept; by one thread at a time.
@@ -185,14 +208,14 @@ class Downloads:
             making = self._making.setdefault(place.name, threading.Lock())
         try:
             with making:
-                if (found := self.kept(study, version)) is None:
+                if (found := self.kept(study, wanted, version)) is None:
                     try:
                         self._make(study.name, wanted, place)
                     except OSError as error:
                         raise UnreachableError(
                             f"{place}: cannot be written: {error.strerror}"
                         ) from None
-                    found = self.kept(study, version)
+                    found = self.kept(study, wanted, version)
         finally:
             with self._lock:
                 self._making.pop(place.name, None)
@@ -220,6 +243,7 @@ class Downloads:
                 said = ""
             _only_one(Path(made), wanted)
             (Path(made) / _TOLD).write_text(said.strip(), "utf-8")
+            shutil.rmtree(place, ignore_errors=True)  # of another name
             self._make_room(sum(file.stat().st_size for file in Path(made).iterdir()))
             Path(made).rename(place)
             Path(made).mkdir()  # which is removed in the end

@@ -209,7 +209,7 @@ async def _download(
     headers = {"ETag": f'"{version}"', "Cache-Control": "no-cache"}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    found = await run_sync(downloads.kept, study, version)
+    found = await run_sync(downloads.kept, study, wanted, version)
     if found is None:
         with telling(here.names_for(study, token)):
             found = await _in_turn(partial(downloads.make, study, wanted, version))

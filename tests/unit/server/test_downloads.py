@@ -197,7 +197,7 @@ def test_what_is_exported_is_one_file(  # noqa: PLR0917  # pytest gives them by 
     assert answer.headers["content-type"] == kind
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     assert [*command.calls[0][: len(words)], command.calls[0][len(words)]] == [*words, "-o"]
-    assert kept(small) == [name]
+    assert kept(small) == [name.replace("my.signature", "small-best")]
     said = unquote(answer.headers["hpsearch-told"])
     assert said.startswith(f"Wrote it to ./{name.rpartition('.')[0]}")
     if kind == "application/zip":
@@ -276,6 +276,29 @@ def test_data_from_a_path_are_given_to_their_user_alone(
         answer = served.ask("GET", f"/v1/studies/small/export?format={form}", who)
         assert answer.status_code == status, who
     assert len(command.calls) == 2
+
+
+@pytest.mark.parametrize("form", ["toml", "keras"])
+def test_what_is_called_another_way_is_the_same_file(
+    small: Served, command: Command, form: str
+) -> None:
+    for name in ("a", "b.v2", "small-best"):
+        answer = small.ask("GET", f"/v1/studies/small/export?format={form}&file={name}", "read")
+        assert answer.content == b"x" * 10
+        assert answer.headers["content-disposition"].endswith(f'filename="{name}.{form}"')
+        assert unquote(answer.headers["hpsearch-told"]) == f"Wrote it to ./{name}.{form}"
+    assert kept(small) == [f"small-best.{form}"]
+    assert len(command.calls) == 1
+
+
+def test_of_what_has_its_name_in_it_one_is_kept(small: Served, command: Command) -> None:
+    command.beside = (".npz",)
+    for name in ("a", "b", "b", "a"):
+        answer = small.ask("GET", f"/v1/studies/small/export?format=py&file={name}", "read")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.namelist() == [f"{name}.npz", f"{name}.py"]
+        assert kept(small) == [f"{name}.zip"]
+    assert len(command.calls) == 3
 
 
 def test_only_so_much_is_kept_and_what_was_used_last_stays(
