@@ -76,7 +76,7 @@ class Exporting(BaseModel):
 
     format: Format = "toml"
     """A SavedModel is a folder, and comes as an archive (zip)."""
-    trial: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    trial: int | None = None
     """Its number; null: the best one. This and the next three exclude each other."""
     baseline: bool = False
     """The baseline in its place."""

@@ -220,6 +220,9 @@ def test_what_cannot_be_exported_is_said_before_anything_is_made(
         ("file=..", 422), ("file=a/b", 422), ("file=%22", 422), ("file=", 422),
     ):  # fmt: skip
         assert served.ask("GET", f"{path}?{query}", "read").status_code == status, query
+    for number in (-1, 9, 2**31):
+        said = served.ask("GET", f"{path}?trial={number}", "read").json()["detail"]
+        assert said == f"study small: has no trial {number}; it has 1, see hpsearch trials small"
     assert served.ask("GET", "/v1/studies/none/export", "read").status_code == 409
     for what in ("report", "export"):
         assert served.ask("GET", f"/v1/studies/nothing/{what}", "read").status_code == 404
