@@ -10,6 +10,7 @@ from typing import Any, cast
 from fastapi import Request
 
 from hpsearch.naming import told
+from hpsearch.search import trials
 from hpsearch.search.storage import Storage
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.submissions import user_of
@@ -19,7 +20,7 @@ from hpsearch.server.live import Hub
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.scheduler import Scheduler
 from hpsearch.server.tokens import Role, Token
-from hpsearch.services.rules import Rules, names
+from hpsearch.services.rules import Rules, has_code, names
 from hpsearch.services.uploads import Uploads
 from hpsearch.services.workspace import Workspace
 from hpsearch.text import size
@@ -62,6 +63,16 @@ class Service:
         is for administrators.
         """
         return value if token.role is Role.ADMIN else told(value, self.names(study))
+
+    def rows(
+        self, study: OpenStudy, token: Token, found: Sequence[trials.Trial]
+    ) -> list[dict[str, Any]]:
+        """Trials of a study as somebody may see them; most of them name no place."""
+        known, is_placed = self.names_for(study, token), has_code(study.file)
+        shown = [trials.row(study, trial) for trial in found]
+        if not known:
+            return shown
+        return [told(row, known) if is_placed or row["failure_message"] else row for row in shown]
 
     def names_for(self, study: OpenStudy, token: Token) -> dict[str, str]:
         """What somebody is told in place of paths; of administrators, who see these, nothing."""

@@ -55,13 +55,13 @@ def show_provenance(request: Request, here: Here, token: Reader, name: Name) -> 
 @router.get("/{name}/logs", response_class=PlainTextResponse)
 def logs(
     here: Here,
-    _: Reader,
+    token: Reader,
     name: Name,
     lines: Annotated[int, Query(ge=1, le=1000)] = 40,
     worker: Annotated[int | None, Query(ge=0, lt=2**31, description="Only this one's.")] = None,
 ) -> PlainTextResponse:
     """The last lines of the logs of the study's workers on this machine."""
-    load_study(here.storage, name)  # says so where there is none
+    study = load_study(here.storage, name)
     home = here.workspace.home
     files = sorted(home.study_logs(name).glob("worker-*.log"))
     if worker is not None:
@@ -70,7 +70,7 @@ def logs(
         which = "logs" if worker is None else f"log of worker {worker}"
         raise UnfinishedError(f"study {name}: has no {which} here yet; no such worker was started")
     told = [f"==> {one.name} <==\n{_end(one, lines)}" for one in files]
-    return PlainTextResponse("\n".join(told) + "\n")
+    return PlainTextResponse(here.shown("\n".join(told), study, token) + "\n")
 
 
 def _end(file: Path, lines: int) -> str:

@@ -229,21 +229,28 @@ def show(
 
 @router.get("/{name}/trials", response_model=list[results.Trial], responses=described.UNCHANGED)
 def trials(
-    request: Request, here: Here, _: Reader, name: Name, limit: Limit = None, after: After = None
+    request: Request,
+    here: Here,
+    token: Reader,
+    name: Name,
+    *,
+    limit: Limit = None,
+    after: After = None,
 ) -> Response:
     """The trials of a study, as ``hpsearch trials --json`` prints them; ``after``: a number."""
     study = load_study(here.storage, name)
     if limit is None and after is None:
-        return as_json(request, [rows.row(study, trial) for trial in study.trials()])
+        return as_json(request, here.rows(study, token, study.trials()))
     found = here.storage.trials_after(study.study_id, -1 if after is None else after, limit)
     more = following(request, found[-1].number) if limit and len(found) == limit else None
-    return as_json(request, [rows.row(study, trial) for trial in found], more)
+    return as_json(request, here.rows(study, token, found), more)
 
 
 @router.get("/{name}/best", response_model=results.Best, responses=described.UNCHANGED)
-def best(request: Request, here: Here, _: Reader, name: Name) -> Response:
+def best(request: Request, here: Here, token: Reader, name: Name) -> Response:
     """The best trial of a study, as ``hpsearch best --json`` prints it."""
-    return as_json(request, rows.best_row(load_study(here.storage, name)))
+    study = load_study(here.storage, name)
+    return as_json(request, here.shown(rows.best_row(study), study, token))
 
 
 @router.get(

@@ -160,7 +160,7 @@ def test_own_code_is_refused_unless_it_is_allowed(
 
 
 def test_own_code_that_is_allowed_lies_in_the_folder_of_data(
-    serve: Callable[..., Served], tmp_path: Path
+    serve: Callable[..., Served], finish: Callable[..., object], tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
     root.mkdir()
@@ -178,7 +178,11 @@ def test_own_code_that_is_allowed_lies_in_the_folder_of_data(
     assert submit("../out.py") == 422
     assert submit(str(tmp_path / "out.py")) == 422
     assert submit("net.py") == 201
-    for route in ("", "/provenance"):
+    finish(load_study(served.storage, "a"))
+    log = served.home.worker_log("a", 0)
+    log.parent.mkdir(parents=True)
+    log.write_text(f"reads {root / 'net.py'}\n")
+    for route in ("", "/provenance", "/trials", "/trials?limit=1", "/best", "/logs"):
         shown = {who: served.ask("GET", f"/v1/studies/a{route}", who).text for who in served.shown}
         assert str(root / "net.py") in shown["admin"]
         for who in ("read", "submit", "other"):
