@@ -623,7 +623,7 @@ def test_effects_are_told_with_what_cannot_be_told(open_study: Open) -> None:
 def test_a_report_calls_data_as_the_service_does_that_asked_for_it(
     open_study: Open, finish: Finish
 ) -> None:
-    root = "/opt/ü & 'x'<\"y\">"
+    root = "/opt/ü & \x7f'x'<\"y\">"
     path = f"{root}/t.csv"
     study = open_study(dataset={"source": "npz", "path": path}, baseline={})
     finish(study, 0.5)

@@ -22,6 +22,8 @@ from hpsearch.search.storage.events import Event
 from hpsearch.search.study import load_study
 from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads, ensemble_apart
+from hpsearch.services.progress import Silent
+from hpsearch.services.report import report
 from hpsearch.study_file import StudyFile
 
 Finish = Callable[..., FrozenTrial]
@@ -139,6 +141,16 @@ def test_reports_and_exports_are_told_what_users_call_data(
         }.items()  # fmt: skip
     assert len(command.environments) == 4
     assert local.ask("GET", "/v1/studies/small/report?format=pdf", "read").status_code == 422
+
+
+def test_a_report_has_the_names_that_its_command_is_told(
+    local: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for names in ({}, {"/elsewhere/secret.npz": "secret.npz"}):
+        monkeypatch.setenv("HPSEARCH_NAMES", json.dumps(names))
+        text = json.dumps(report("small", local.service.workspace, Silent()).facts)
+        assert "secret.npz" in text
+        assert ("/elsewhere" in text) == (not names)
 
 
 def test_no_text_of_a_study_shows_where_its_data_lie(local: Served) -> None:
