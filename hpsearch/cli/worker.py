@@ -9,7 +9,7 @@ from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, StudyA
 from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.environment import RECORDED_VARIABLE, SUPERVISOR_VARIABLE
 from hpsearch.search.database.messages import readable_errors
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
 from hpsearch.workers.assigned import ASSIGNED, work_assigned

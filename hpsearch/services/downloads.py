@@ -19,7 +19,8 @@ from hpsearch.environment import STORAGE_VARIABLE
 from hpsearch.errors import HpsearchError, UnreachableError
 from hpsearch.files import PLAIN_NAME, remove
 from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.study import OpenStudy, with_confirmation
+from hpsearch.search.lookup import with_confirmation
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.apart import ON_CPU, run_command
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.other_formats import Quantization

@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.errors import InputError
 from hpsearch.search import trials
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.submissions import user_of
 from hpsearch.server import results
 from hpsearch.server.described import UNCHANGED, file_of

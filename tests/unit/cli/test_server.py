@@ -22,7 +22,8 @@ from hpsearch.client.logins import Logins
 from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.ensemble import plain
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.lookup import load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads
 from hpsearch.services.workspace import Workspace

@@ -26,7 +26,7 @@ from hpsearch.errors import (
 )
 from hpsearch.home import Home
 from hpsearch.search import submissions
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 
 TEXT = STUDY.format(name="small", trials=5)
 

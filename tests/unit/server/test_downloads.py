@@ -17,9 +17,9 @@ from served import Served
 from hpsearch.errors import InputError, ProgramError
 from hpsearch.search import submissions
 from hpsearch.search.ensemble import plain
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import create_submitted
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import load_study
 from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads, ensemble_apart
 from hpsearch.study_file import StudyFile
