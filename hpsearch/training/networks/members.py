@@ -15,11 +15,11 @@ from hpsearch.training.layers import Scaled
 from hpsearch.training.networks.dense import (
     INITIALIZERS,
     activated,
+    blended,
     divided,
     dropped,
     flattened,
     kernel,
-    blended,
 )
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
