@@ -118,6 +118,12 @@ def find_predictor(
     return _of_chosen(chosen, workspace.home, progress)
 
 
+def is_trained(what: str) -> bool:
+    """Whether a user names a model, or the folder of a training: no study is looked for then."""
+    path = Path(what)
+    return _form(path) is not None or (path / RECIPE).is_file()
+
+
 def _form(path: Path) -> Form | None:
     """The form of a model that is there; None: there is none."""
     if path.suffix == ".keras" and path.is_file():
