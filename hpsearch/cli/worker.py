@@ -27,10 +27,10 @@ def worker(
     """Claim trials of a study and train them until none are left."""
     log_to_stderr()
     settle_device()
-    say_here(home, storage)
     where = workspace(home, storage, force=force)
     if study == ASSIGNED:
         raise typer.Exit(work_assigned(where.url, where.home, force=force))
+    say_here(home, storage)
     _record(study, where, overrides or ())
     with readable_errors(where.url):
         code = work(study, url=where.url, home=where.home, overrides=overrides or (), force=force)
