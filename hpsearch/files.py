@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,30 @@ from hpsearch.errors import InputError, UnreachableError
 
 PLAIN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """Names of files that mean the same everywhere, also in the header of an answer."""
+
+BESIDE_MODEL = (".classes.json", ".signature.json")
+"""How the names end of files that lie beside a model and begin with its name."""
+
+SCRIPT_DATA_MARK = b"Written by hpsearch"
+"""The comment of each archive with the data of a script, by which it is known again."""
+
+
+def is_script_data(path: Path) -> bool:
+    """Whether a file is an archive with the data of a script, which hpsearch wrote.
+
+    Raises:
+        OSError: it cannot be read, or is a folder.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == SCRIPT_DATA_MARK
+    except (FileNotFoundError, zipfile.BadZipFile):
+        return False
+
+
+def is_saved_model(folder: Path) -> bool:
+    """Whether a folder is that of a SavedModel, whoever wrote it."""
+    return (folder / "saved_model.pb").is_file()
 
 
 def utf8(path: Path) -> str:

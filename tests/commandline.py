@@ -17,8 +17,9 @@ import in_process
 import psutil
 
 from hpsearch.search import trials
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 
 SMALL = """\
 name = "{name}"

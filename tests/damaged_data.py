@@ -125,9 +125,9 @@ NPZ = [
     Damaged("infinite", "npz", _npz(x_test=_INFINITE), ("x_test: row 0", "infinity")),
     Damaged("one-class", "npz", _npz(y_train=_ZEROS, y_test=_ZEROS[:9]), ("at least two",)),
     Damaged(
-        "class-with-one-example", "npz",
-        _npz(y_train=np.array([0] * 30 + [1] * 29 + [2]), x_test=None, y_test=None),
-        ("data.npz", 'class "2"', "(1)"),
+        "classes-of-one-example", "npz",
+        _npz(y_train=np.arange(60), x_test=None, y_test=None),
+        ("data.npz", "60 of 60 classes have one example only", "regression"),
     ),
     Damaged("no-examples", "npz", _npz(x_train=_X[:0], y_train=_LABELS[:0]), ("no labels",)),
     Damaged("lengths", "npz", _npz(y_train=_LABELS[:50]), ("60 examples", "(50,)")),

@@ -21,9 +21,9 @@ from hpsearch.outputs.listed import OF_OTHERS, listed
 from hpsearch.recipe import Recipe
 from hpsearch.search import claims, confirmation
 from hpsearch.search.leaders import leaders
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load
 from hpsearch.training.outcome import Outcome, Trainer, Watch

@@ -16,11 +16,12 @@ from optuna.trial import Trial, TrialState
 from hpsearch.errors import Failure
 from hpsearch.search import claims
 from hpsearch.search.database.urls import sqlite_file
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.removing import delete
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 

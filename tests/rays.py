@@ -8,8 +8,8 @@ from commandline import Cli
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import HpsearchError, InputError
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 
 EPOCHS = 1000
 LONG = """\

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from served import STUDY, Served
 
 from hpsearch.search import claims, submissions
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.space import suggest_config
 
 ADDRESS = "http://127.0.0.1"

@@ -9,7 +9,7 @@ from hpsearch.cli.output import number, print_json, print_table, say
 from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
-from hpsearch.search.study import load_study, names, no_studies
+from hpsearch.search.lookup import load_study, names, no_studies
 from hpsearch.search.trials import summary
 from hpsearch.services.workspace import Workspace
 

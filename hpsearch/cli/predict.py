@@ -76,8 +76,10 @@ def predict(
     """Predict new examples with a trained network: a row for each, in their order."""
     # polars, which it needs, is a fifth of the time that --help takes.
     from hpsearch.services import predict as service  # noqa: PLC0415
+    from hpsearch.services.predictors import is_trained  # noqa: PLC0415
 
-    say_here(home, storage)
+    if not is_trained(what):
+        say_here(home, storage)
     done = service.predict(
         what,
         data,

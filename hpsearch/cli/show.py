@@ -20,7 +20,7 @@ from hpsearch.errors import InputError
 from hpsearch.search.budget import ENDED
 from hpsearch.search.effects import effects
 from hpsearch.search.leaders import told
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.search.winners import in_words
 from hpsearch.services.provenance import provenance as facts_of
 from hpsearch.services.standing import standing

@@ -12,7 +12,7 @@ from hpsearch.cli.options import ForceOption, HomeOption, JsonOption, study_name
 from hpsearch.cli.output import print_json, progress, say, tell
 from hpsearch.cli.workspace import StorageOption, without_password, workspace
 from hpsearch.errors import InputError
-from hpsearch.search import study as studies
+from hpsearch.search import lookup as studies
 from hpsearch.search.database.backup import back_up
 from hpsearch.search.database.urls import sqlite_file
 from hpsearch.search.storage import LEASE, Storage

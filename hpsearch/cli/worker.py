@@ -9,7 +9,7 @@ from hpsearch.cli.options import DataPathOption, ForceOption, HomeOption, StudyA
 from hpsearch.cli.workspace import StorageOption, say_here, workspace
 from hpsearch.environment import RECORDED_VARIABLE, SUPERVISOR_VARIABLE
 from hpsearch.search.database.messages import readable_errors
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
 from hpsearch.workers.assigned import ASSIGNED, work_assigned
@@ -27,10 +27,10 @@ def worker(
     """Claim trials of a study and train them until none are left."""
     log_to_stderr()
     settle_device()
-    say_here(home, storage)
     where = workspace(home, storage, force=force)
     if study == ASSIGNED:
         raise typer.Exit(work_assigned(where.url, where.home, force=force))
+    say_here(home, storage)
     _record(study, where, overrides or ())
     with readable_errors(where.url):
         code = work(study, url=where.url, home=where.home, overrides=overrides or (), force=force)

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote
 
-import httpx2
-
 from hpsearch.client.connection import BLOCK, WORK, Connection
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import made_beside, written_whole
+from hpsearch.files import (
+    BESIDE_MODEL,
+    check_writable,
+    is_saved_model,
+    is_script_data,
+    made_beside,
+    written_whole,
+)
 
 _ARCHIVE = "application/zip"
 _NAME = re.compile(r'filename="([^"]+)"')
-_OWN = (".classes.json", ".signature.json", ".bin")
+_OWN = (*BESIDE_MODEL, ".bin")
 """How the names end of files that are a model's own: they have its name, and go with it."""
 
 
@@ -36,33 +41,55 @@ def download(connection: Connection, path: str, params: Mapping[str, str], file:
         InputError: something else has a name that is needed, beside the file or for the folder.
         UnreachableError: it cannot be written, or the service was lost meanwhile.
     """
+    check_writable(file)  # before the service makes it, which may take long
     streamed = connection.streamed(path, params=params, seconds=WORK)
     with streamed as response, tempfile.TemporaryFile() as kept:
         is_archive = response.headers.get("content-type", "").startswith(_ARCHIVE)
         named = _NAME.search(response.headers.get("content-disposition", ""))
-        stem = named.group(1).removesuffix(".zip") if named else ""
-        form = params.get("format", "")
+        name = named.group(1) if named else file.name
         try:
             for block in response.iter_bytes(BLOCK):
                 kept.write(block)
             kept.seek(0)
-            if form == "saved_model":
-                _unpack_folder(kept, file, stem)
-            elif is_archive:
-                _unpack(kept, file, stem, f"{stem}.{form}")
-            else:
-                _write(kept, file)
+            places = _placed(kept, file, name, params.get("format", ""), is_archive=is_archive)
         except OSError as error:
             raise UnreachableError(f"{file}: cannot be written: {error.strerror}") from None
-        return _said(response, file)
+        told = unquote(response.headers.get("hpsearch-told", ""))
+        return _as_here(told, places) or f"Wrote {file}"
 
 
-def _said(response: httpx2.Response, file: Path) -> str:
-    """What the command of the service said of a file, with the folder that it is in here."""
-    told = unquote(response.headers.get("hpsearch-told", ""))
-    if f"./{file.name}" not in told:  # it has another name there
-        return f"Wrote {file}"
-    return told.replace("./", "" if file.parent == Path() else f"{file.parent}/")
+def _placed(
+    kept: IO[bytes], file: Path, name: str, form: str, *, is_archive: bool
+) -> dict[str, Path]:
+    """Write what has come; where its files are here, by the names that the service gave them.
+
+    Args:
+        kept: what has come.
+        file: where to.
+        name: what the service calls it.
+        form: its format, as the service calls that.
+        is_archive: whether it is an archive.
+    """
+    stem = name.removesuffix(".zip")
+    if form == "saved_model":
+        _unpack_folder(kept, file, stem)
+        return {stem: file}
+    if is_archive:
+        return _unpack(kept, file, stem, f"{stem}.{form}")
+    _write(kept, file)
+    return {name: file}
+
+
+def _as_here(told: str, places: Mapping[str, Path]) -> str:
+    """What the command of the service said, its files called as they are here.
+
+    Args:
+        told: files of the service are in "./" there.
+        places: where they are here, by their names.
+    """
+    longest_first = sorted(places, key=len, reverse=True)  # one name may begin with another
+    names = "|".join(map(re.escape, longest_first))
+    return re.sub(rf"\./({names})", lambda found: str(places[found[1]]), told)
 
 
 def _opened(archive: IO[bytes], file: Path) -> zipfile.ZipFile:
@@ -72,8 +99,8 @@ def _opened(archive: IO[bytes], file: Path) -> zipfile.ZipFile:
         raise UnreachableError(f"{file}: the archive came damaged; try again") from None
 
 
-def _unpack(archive: IO[bytes], file: Path, stem: str, main: str) -> None:
-    """Write the files of an archive.
+def _unpack(archive: IO[bytes], file: Path, stem: str, main: str) -> dict[str, Path]:
+    """Write the files of an archive; where they are, by their names in it.
 
     Args:
         archive: the archive.
@@ -84,7 +111,8 @@ def _unpack(archive: IO[bytes], file: Path, stem: str, main: str) -> None:
     with _opened(archive, file) as opened:
         places = {name: _place(name, file, stem, main) for name in opened.namelist()}
         for name, place in places.items():
-            is_own = place == file or (name.startswith(f"{stem}.") and name.endswith(_OWN))
+            is_data = name == f"{stem}.npz" and is_script_data(place)
+            is_own = place == file or _is_models(name, stem) or is_data
             if not is_own and place.exists() and not _is_same(opened, name, place):
                 raise InputError(
                     f"{place}: is there already with another content, and {file.name} needs it;"
@@ -93,6 +121,12 @@ def _unpack(archive: IO[bytes], file: Path, stem: str, main: str) -> None:
         for name, place in places.items():
             with opened.open(name) as member:
                 _write(member, place)
+    return places
+
+
+def _is_models(name: str, stem: str) -> bool:
+    """Whether a file of an archive is a model's own."""
+    return name.startswith(f"{stem}.") and name.endswith(_OWN)
 
 
 def _place(name: str, file: Path, stem: str, main: str) -> Path:
@@ -100,7 +134,7 @@ def _place(name: str, file: Path, stem: str, main: str) -> Path:
     _check_plain(name, name, file)
     if name == main:
         return file
-    if name.startswith(f"{stem}.") and name.endswith(_OWN):
+    if _is_models(name, stem):
         return file.with_name(file.stem + name.removeprefix(stem))
     return file.with_name(name)
 
@@ -123,8 +157,7 @@ def _unpack_folder(archive: IO[bytes], folder: Path, stem: str) -> None:
     Raises:
         InputError: what is there already is another folder than that of a SavedModel.
     """
-    is_model = (folder / "saved_model.pb").exists()
-    if folder.is_dir() and any(folder.iterdir()) and not is_model:
+    if folder.is_dir() and any(folder.iterdir()) and not is_saved_model(folder):
         raise InputError(
             f"{folder}: already exists and is no SavedModel; choose another name, or remove it"
         )

@@ -12,8 +12,8 @@ from hpsearch.figures.curve_image import curve_image, image_of_epochs
 from hpsearch.home import CURVES, CURVES_FIGURE, RECIPE, Home
 from hpsearch.recipe import dump
 from hpsearch.search.attributes import ARTIFACT_PREFIX, BEST_EPOCH_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.recipes import recipe_of
-from hpsearch.search.study import load_study
 from hpsearch.search.trials import epoch_values
 from hpsearch.training import curves
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bottle import Bottle, HTTPResponse, request
 
+from hpsearch.search.lookup import both_names
 from hpsearch.search.storage import StudyBusyError
-from hpsearch.search.study import both_names
 
 if TYPE_CHECKING:
     from hpsearch.search.storage import Storage

@@ -17,7 +17,8 @@ from hpsearch.fields import check_name
 from hpsearch.files import write_text
 from hpsearch.home import Home
 from hpsearch.outputs.listed import attached, is_attachment
-from hpsearch.search.study import OpenStudy, both_names
+from hpsearch.search.lookup import both_names
+from hpsearch.search.study import OpenStudy
 from hpsearch.share import Share
 
 NOTE = ".removing.json"

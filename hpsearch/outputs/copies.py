@@ -10,9 +10,9 @@ from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.lookup import names
 from hpsearch.search.making import FORKING
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import names
 
 UNFINISHED_FILE = ".unfinished"
 """A file in the folder of a study's runs until the study is there that they were copied for."""

@@ -17,9 +17,10 @@ from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import is_former, kind_of
 from hpsearch.search.leaders import BASELINE
+from hpsearch.search.lookup import with_confirmation
 from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
-from hpsearch.search.study import OpenStudy, with_confirmation
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import find, is_complete
 from hpsearch.tasks.results import task_of
 

@@ -14,13 +14,12 @@ from hpsearch.data.arrays import Progress
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.stratify import Rows
 from hpsearch.data.tables.fitted import Tabular
+from hpsearch.files import SCRIPT_DATA_MARK
 
 Array = npt.NDArray[np.generic]
 Contents = dict[str, tuple[Array, Rows | None]]
 """Arrays by name, each with the rows of it that belong to the file; None: it is whole."""
 
-_MARK = b"Written by hpsearch"
-"""The comment of every such archive."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of all its members, so that equal arrays give equal files."""
 _CHUNK = 2**24
@@ -80,7 +79,7 @@ def write(path: Path, arrays: Contents, what: str, progress: Progress) -> None:
     """
     tell = _counter(arrays, f"{what} (MB)", progress)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.comment = _MARK
+        archive.comment = SCRIPT_DATA_MARK
         for name, (array, rows) in arrays.items():
             member = zipfile.ZipInfo(_file(name), _DATE)
             with archive.open(member, "w", force_zip64=True) as stream:
@@ -112,19 +111,6 @@ def _is_alike(archive: zipfile.ZipFile, name: str, pieces: Iterator[bytes]) -> b
     """Whether an archive's array consists of these bytes."""
     with archive.open(_file(name)) as stream:
         return all(stream.read(len(piece)) == piece for piece in pieces) and not stream.read(1)
-
-
-def is_ours(path: Path) -> bool:
-    """Whether :func:`write` wrote a file.
-
-    Raises:
-        OSError: it cannot be read, or is a folder.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.comment == _MARK
-    except zipfile.BadZipFile:
-        return False
 
 
 def _file(name: str) -> str:

@@ -2,7 +2,7 @@
 
 Keys never change: databases of earlier versions have them. Other programs and newer versions write
 attributes, too. What is not of the shape that is given here counts as not there where a trial has
-it; a study that has it is not opened (``hpsearch.search.study``).
+it; a study that has it is not opened (``hpsearch.search.lookup``).
 """
 
 from collections.abc import Mapping

@@ -17,11 +17,12 @@ from hpsearch.search import precision
 from hpsearch.search import trials as rows
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.leaders import BASELINE, Leader, told
+from hpsearch.search.lookup import both_names, confirmation_studies, load_study
 from hpsearch.search.making import create
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.storage import Storage, waiting_trial
-from hpsearch.search.study import OpenStudy, both_names, confirmation_studies, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import BudgetSection, NoPruner, Random
 from hpsearch.searchable import identity
 

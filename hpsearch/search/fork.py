@@ -19,12 +19,13 @@ from hpsearch.search import trials as rows
 from hpsearch.search.confirmation import refuse_confirmation_study
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.history import inherited
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import FORKING, StudyExistsError, check, create
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.sampling.pruners import rungs
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import OpenStudy, load_study, size_of, unlike
+from hpsearch.search.study import OpenStudy, size_of, unlike
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.space import PartialConfig, Space, suggest_config
 from hpsearch.study_file import SAME_VALUES, StudyFile, as_stored

@@ -18,20 +18,14 @@ from hpsearch.search import attributes as attr
 from hpsearch.search.budget import at_most
 from hpsearch.search.database.exclusive import Work, exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.lookup import confirmation_studies, load_study
+from hpsearch.search.moving import file_at, move_one
 from hpsearch.search.queueing import as_key, check_size, known_params
 from hpsearch.search.sampling.initial_design import first_trials
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage, waiting_trial
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import (
-    OpenStudy,
-    _at,
-    _move,
-    confirmation_studies,
-    load_study,
-    size_of,
-    unlike,
-)
+from hpsearch.search.study import OpenStudy, size_of, unlike
 from hpsearch.search.winners import with_winners
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import SAME_SEARCH, SAME_VALUES, StudyFile, as_begun
@@ -93,9 +87,9 @@ def open_or_create(
             place = file.dataset.path or found.file.dataset.path
             budget = _merge(found, file.budget, own.budget, explicit)
             _update(storage, found.optuna, own, budget)
-            found.optuna.set_user_attr(attr.FILE_KEY, _at(own, place).model_dump(mode="json"))
+            found.optuna.set_user_attr(attr.FILE_KEY, file_at(own, place).model_dump(mode="json"))
             for confirmation in confirmation_studies(found):
-                _move(confirmation, place)
+                move_one(confirmation, place)
     return load_study(storage, file.name), is_new
 
 

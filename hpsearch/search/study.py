@@ -1,8 +1,7 @@
-"""An open study: what is known of it, and finding it in a storage."""
+"""An open study: what is known of it."""
 
 import hashlib
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,32 +11,15 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.tables.shape import TableShape
-from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.networks.network import Size
-from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search import attributes as attr
-from hpsearch.search.database.exclusive import exclusive
-from hpsearch.search.database.sqlite import LONE_COPY
 from hpsearch.search.sampling.grid import grid_point
 from hpsearch.search.sampling.initial_design import design_size
-from hpsearch.search.sampling.pruners import make_pruner
-from hpsearch.search.shapes import Precision, odd, typed
+from hpsearch.search.shapes import Precision
 from hpsearch.search.storage import Counts, Storage, TrialSummary
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.study_file import StudyFile, differences
-from hpsearch.text import closest, shortened
-
-CONFIRMATION_SUFFIX = ".confirm"
-"""How the name of a study ends that holds the confirmation runs of another one."""
-
-
-_TRIAL = re.compile(r"trial-\d+")
-"""The folder of a trial."""
-
-
-class MisnamedError(InputError):
-    """A study that another program has given another name, in the storage or in its study file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,31 +148,6 @@ class OpenStudy:
         self.storage.expect(self.study_id, self.name, self.created)
 
 
-def move_data(study: OpenStudy, path: str | None) -> None:
-    """Have a study and its confirmation study look for their data elsewhere.
-
-    Args:
-        study: the study, or its confirmation study.
-        path: where the data are, from now on and for all commands that are not told otherwise.
-    """
-    with exclusive(study.storage.url):
-        for one in reversed(both_names(study.name)):
-            if one in study.storage.study_names():
-                _move(load_study(study.storage, one), path)
-
-
-def _move(study: OpenStudy, path: str | None) -> None:
-    file = _at(study.file, path)
-    if file != study.file:
-        study.optuna.set_user_attr(attr.FILE_KEY, file.model_dump(mode="json"))
-
-
-def _at(file: StudyFile, path: str | None) -> StudyFile:
-    """The study file with its data at another place."""
-    dataset = file.dataset.model_copy(update={"path": path})
-    return file.model_copy(update={"dataset": dataset})
-
-
 def size_of(config: TrialConfig, dataset: Mapping[str, Any]) -> Size | None:
     """What a configuration's network takes on a data set of which the facts are given; None: it is
     known only when the network is built.
@@ -217,100 +174,3 @@ def unlike(
         place = f" in {file.dataset.path}" if file.dataset.path else ""
         changed.append(f"the data itself{place} (fingerprint {then[:12]} -> {now[:12]})")
     return "".join(f"\n  {line}" for line in changed)
-
-
-def load_study(storage: Storage, name: str) -> OpenStudy:
-    """The study ``name`` of a storage.
-
-    Raises:
-        UnknownStudyError: there is none.
-        MisnamedError: it is named otherwise in its study file.
-        InputError: it was not made by hpsearch, or its study file cannot be read.
-    """
-    try:
-        study = optuna.load_study(study_name=name, storage=storage)
-        study_id = study._study_id  # noqa: SLF001  # another study may have the name by now
-        attrs = _attributes(storage, study_id, name)
-    except KeyError:  # or it was removed just now
-        raise UnknownStudyError(f"study {name}: not found; {_known(storage, name)}") from None
-    stored = attrs[attr.FILE_KEY]
-    if stored.get("name") != name:
-        raise MisnamedError(
-            f"study {name}: its study file is that of {stored.get('name')!r}; another program has"
-            " changed one of the names, by which runs and logs are found; change it back there, or"
-            f" remove the study: hpsearch delete {shlex.quote(name)}"
-        )
-    # The name of a confirmation study is none that a user may give.
-    file = parse(StudyFile, stored | {"name": both_names(name)[1]}, f"study {name}")
-    file = file.model_copy(update={"name": name})
-    study.pruner = make_pruner(file, storage, study_id)
-    created = str(attrs.get(attr.CREATED_KEY))
-    return OpenStudy(optuna=study, storage=storage, file=file, study_id=study_id, created=created)
-
-
-def _attributes(storage: Storage, study_id: int, name: str) -> dict[str, Any]:
-    """A study's user attributes.
-
-    Raises:
-        InputError: some are not what hpsearch writes, or are missing.
-    """
-    texts = storage.study_texts(study_id)
-    found, wrong = typed(texts, attr.STUDY), odd(texts, attr.STUDY)
-    if attr.FILE_KEY not in found | wrong:
-        raise InputError(
-            f"study {name}: was not made by hpsearch; open or remove it with Optuna itself"
-        )
-    if attr.DATASET_KEY not in found | wrong:
-        wrong = {**wrong, attr.DATASET_KEY: "null"}
-    if wrong:
-        listed = ", ".join(f"{key} = {shortened(text)}" for key, text in wrong.items())
-        raise InputError(
-            f"study {name}: cannot be read, as another program or a newer hpsearch has changed its"
-            f" attributes ({listed}); undo that there, or remove the study (hpsearch delete {name})"
-        )
-    return found
-
-
-def _known(storage: Storage, name: str) -> str:
-    """What there is where a study of some name is not."""
-    known = [one for one in storage.study_names() if not one.startswith(".")]
-    if known and _TRIAL.fullmatch(name):
-        return f"this is a trial; give its study instead: {', '.join(sorted(known))}"
-    return closest(name, known) if known else no_studies(storage)
-
-
-def no_studies(storage: Storage) -> str:
-    """What is said of a storage without studies."""
-    hint = f" ({LONE_COPY})" if storage.engine.dialect.name == "sqlite" else ""
-    return f"there are no studies yet{hint}"
-
-
-def names(storage: Storage) -> list[str]:
-    """The names of all studies that hpsearch made but confirmation studies, in order."""
-    return [name for name in storage.ours() if not name.endswith(CONFIRMATION_SUFFIX)]
-
-
-def confirmation_studies(study: OpenStudy) -> list[OpenStudy]:
-    """The study of a study's confirmation runs, if there is one."""
-    name, _ = both_names(study.name)
-    there = name != study.name and name in study.storage.study_names()
-    return [load_study(study.storage, name)] if there else []
-
-
-def with_confirmation(study: OpenStudy) -> list[OpenStudy]:
-    """A study and, before it, its confirmation study, if there is one.
-
-    In that order they are copied and removed: runs without their study would be nobody's.
-    """
-    return [*confirmation_studies(study), study]
-
-
-def both_names(name: str) -> tuple[str, str]:
-    """The names of a confirmation study and of the study that it is of, from either of them."""
-    searched = name.removesuffix(CONFIRMATION_SUFFIX)
-    return searched + CONFIRMATION_SUFFIX, searched
-
-
-def is_own(storage: Storage, name: str) -> bool:
-    """Whether there is a study of that name that hpsearch made."""
-    return name in storage.ours()

@@ -8,9 +8,10 @@ from typing import Any
 from hpsearch.errors import InputError, NoTrialError, UnknownStudyError
 from hpsearch.parsing import parse
 from hpsearch.search.attributes import DATASET_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.queueing import check_size
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import best
 from hpsearch.search.trials import config as config_of
 from hpsearch.space import PartialConfig

@@ -15,7 +15,7 @@ from typing import Any
 
 from hpsearch.environment import STORAGE_VARIABLE, for_child, python
 from hpsearch.files import new_file
-from hpsearch.search.study import CONFIRMATION_SUFFIX
+from hpsearch.search.lookup import CONFIRMATION_SUFFIX
 from hpsearch.server.background import Background
 from hpsearch.server.board import Board
 from hpsearch.services.beside import ONE_THREAD

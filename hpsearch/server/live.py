@@ -19,9 +19,10 @@ from hpsearch.search import trials
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.budget import ending, seconds_used
 from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.lookup import load_study
 from hpsearch.search.shown import shown
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.texts import text_of
 

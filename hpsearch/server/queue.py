@@ -19,10 +19,11 @@ from hpsearch.errors import (
 from hpsearch.search import submissions
 from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.budget import ending
+from hpsearch.search.lookup import load_study
 from hpsearch.search.shapes import Submission
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.queued import Submitted
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server.places import Place
 from hpsearch.server.policy import Contender
 from hpsearch.services.rules import has_code

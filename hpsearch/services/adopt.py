@@ -15,8 +15,8 @@ from hpsearch.errors import InputError
 from hpsearch.outputs.copies import Copies
 from hpsearch.search import adoption
 from hpsearch.search.adoption import Adoption
+from hpsearch.search.lookup import load_study
 from hpsearch.search.sampling.samplers import check_sampler
-from hpsearch.search.study import load_study
 from hpsearch.search_sections import TPE, Grid
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Progress

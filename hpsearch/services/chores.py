@@ -20,8 +20,9 @@ from hpsearch.dashboard.publish import publish
 from hpsearch.environment import STORAGE_VARIABLE
 from hpsearch.home import Home
 from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers.reference import NICENESS, measure_once
 
 CHORES: tuple[str, ...] = ("-m", "hpsearch.services.chores")

@@ -10,8 +10,9 @@ from hpsearch.search import confirmation, submissions
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.budget import ending
 from hpsearch.search.leaders import Leader, leaders, requested_leaders
+from hpsearch.search.lookup import confirmation_studies, load_study
 from hpsearch.search.shapes import ConfirmRequest, Kind, Submission
-from hpsearch.search.study import OpenStudy, confirmation_studies, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.verdict import Interval, Verdict
 from hpsearch.services.confirmed import confirmed, verdict_on
 from hpsearch.services.jobs import HERE, Means, run_jobs

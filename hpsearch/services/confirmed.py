@@ -9,8 +9,9 @@ from hpsearch.errors import UnfinishedError
 from hpsearch.search import trials
 from hpsearch.search.confirmation import Runs, last_request, open_runs, results
 from hpsearch.search.leaders import BASELINE
+from hpsearch.search.lookup import confirmation_studies
 from hpsearch.search.shapes import Kind
-from hpsearch.search.study import OpenStudy, confirmation_studies
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial, parameters
 from hpsearch.search.verdict import Candidate, Verdict, judge, middle
 

@@ -6,9 +6,10 @@ from typing import Any
 from hpsearch.search import submissions
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.budget import change_budget
+from hpsearch.search.lookup import confirmation_studies, with_confirmation
 from hpsearch.search.shapes import Submission
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import OpenStudy, confirmation_studies, with_confirmation
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.submissions import StateError
 from hpsearch.services.delete import removal
 from hpsearch.services.progress import Silent

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from hpsearch.errors import InputError, UnknownStudyError
 from hpsearch.home import Home
 from hpsearch.outputs.belongings import Belongings, left_behind, noted, of_studies
+from hpsearch.search.lookup import CONFIRMATION_SUFFIX, confirmation_studies, is_own, load_study
 from hpsearch.search.removing import delete, delete_rows
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import (
-    CONFIRMATION_SUFFIX,
-    OpenStudy,
-    confirmation_studies,
-    is_own,
-    load_study,
-)
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
 from hpsearch.workers.lease import mend

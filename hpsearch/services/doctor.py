@@ -12,9 +12,9 @@ from hpsearch.data.cache import list_datasets
 from hpsearch.errors import HpsearchError, InputError
 from hpsearch.home import WEIGHTS, Home
 from hpsearch.search.database.urls import hide_password
+from hpsearch.search.lookup import load_study, names
 from hpsearch.search.making import versions
 from hpsearch.search.storage.opening import can_write
-from hpsearch.search.study import load_study, names
 from hpsearch.services.data import study_data
 from hpsearch.services.plans import planned_workers
 from hpsearch.services.progress import Progress

@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from hpsearch import __version__
 from hpsearch.environment import NAMES_VARIABLE, STORAGE_VARIABLE
 from hpsearch.errors import HpsearchError, UnreachableError
-from hpsearch.files import PLAIN_NAME, remove
+from hpsearch.files import BESIDE_MODEL, PLAIN_NAME, remove
 from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.study import OpenStudy, with_confirmation
+from hpsearch.search.lookup import with_confirmation
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.apart import ON_CPU, run_command
 from hpsearch.services.rules import has_code
 from hpsearch.services.workspace import Workspace
@@ -33,9 +34,6 @@ LONGEST = 600.0
 
 Format = Literal["toml", "json", "yaml", "py", "keras", "saved_model", "onnx", "tflite", "xml"]
 """What is exported: a recipe, a script with its data, or a trained model."""
-
-_BESIDE = (".classes.json", ".signature.json")
-"""How the names end of what lies beside a model, and is sent with it where that is asked for."""
 
 _TOLD = ".told"
 """The file of what a command said, beside what it made."""
@@ -277,7 +275,9 @@ def _only_one(folder: Path, wanted: Wanted) -> None:
     where that is several files.
     """
     for file in folder.iterdir():
-        is_beside = file.name.endswith(_BESIDE) and file.name != f"{wanted.stem}{wanted.ending}"
+        is_beside = (
+            file.name.endswith(BESIDE_MODEL) and file.name != f"{wanted.stem}{wanted.ending}"
+        )
         if is_beside and not wanted.is_whole:
             file.unlink()
     made = sorted(folder.iterdir())

@@ -29,9 +29,11 @@ from hpsearch.search import trials
 from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import is_run, refuse_confirmation_study, results
 from hpsearch.search.ensemble import keep_ensemble, plain
+from hpsearch.search.lookup import confirmation_studies, load_study
+from hpsearch.search.moving import move_data
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.shapes import Ensemble, EnsembleCost, EnsembleMember, Kind
-from hpsearch.search.study import OpenStudy, confirmation_studies, load_study, move_data
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.judging import check_value, loading
 from hpsearch.services.models import Model, kept_model
 from hpsearch.services.progress import Progress

@@ -19,9 +19,10 @@ from hpsearch.outputs.test_access import remember
 from hpsearch.recipe import Recipe
 from hpsearch.search import trials
 from hpsearch.search.ensemble import ENSEMBLE, ensemble_of, name_of
+from hpsearch.search.lookup import confirmation_studies
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.shapes import Ensemble, EnsembleMember
-from hpsearch.search.study import OpenStudy, confirmation_studies
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.models import Model, kept_model
 from hpsearch.tasks.answers import logits_of
 from hpsearch.tasks.evaluating import AnyEvaluation, evaluate

@@ -15,7 +15,9 @@ from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, remember
 from hpsearch.reference.reference import Reference
 from hpsearch.search.confirmation import is_run, kind_of, refuse_confirmation_study
-from hpsearch.search.study import OpenStudy, load_study, move_data
+from hpsearch.search.lookup import load_study
+from hpsearch.search.moving import move_data
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.verdict import Bounds, Interval, mean_interval, middle
 from hpsearch.services.comparison import Comparison, plain
 from hpsearch.services.ensembles import (

@@ -15,8 +15,9 @@ from hpsearch.script.script import script
 from hpsearch.search import trials
 from hpsearch.search.confirmation import results
 from hpsearch.search.leaders import BASELINE, told
+from hpsearch.search.lookup import confirmation_studies
 from hpsearch.search.recipes import baseline_recipe, recipe_of
-from hpsearch.search.study import OpenStudy, confirmation_studies
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.export_ensemble import export_ensemble

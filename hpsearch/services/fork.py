@@ -10,8 +10,8 @@ from hpsearch.outputs.copies import Copies
 from hpsearch.search import fork as forks
 from hpsearch.search.budget import ending
 from hpsearch.search.fork import Plan
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Counts
-from hpsearch.search.study import load_study
 from hpsearch.services.data import study_data
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace

@@ -23,9 +23,10 @@ from hpsearch.parsing import parse
 from hpsearch.search import fork as forks
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.events import Event, Notice
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.apart import LONGEST, run_program
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile

@@ -7,7 +7,8 @@ from hpsearch.errors import StoppedError
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.parsing import parse
 from hpsearch.search.budget import begin_run, ending
-from hpsearch.search.study import OpenStudy, move_data
+from hpsearch.search.moving import move_data
+from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import WorkersSection
 from hpsearch.services.data import opened_data
 from hpsearch.services.plans import chosen_gpus, local_plan

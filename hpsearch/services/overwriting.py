@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from hpsearch.errors import HpsearchError, InputError
+from hpsearch.files import is_script_data
 from hpsearch.formats import read_file
-from hpsearch.script import arrays
 from hpsearch.script.pieces import MARK
 from hpsearch.training.other_formats import other_form
 from hpsearch.training.written import (
@@ -106,7 +106,7 @@ def _is_ours(path: Path, form: Form | Page) -> bool:
         if (other := other_form(form)) is not None:
             return is_other_model(path, other)
         if form == "arrays":
-            return arrays.is_ours(path)
+            return is_script_data(path)
         if form == "predictions":
             from hpsearch.services.predictions import is_predictions  # noqa: PLC0415  # polars
 

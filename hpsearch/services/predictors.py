@@ -18,6 +18,7 @@ from hpsearch.data.section import Folds
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.fitted import Tabular
 from hpsearch.errors import InputError
+from hpsearch.files import is_saved_model
 from hpsearch.formats import read_file
 from hpsearch.home import INPUTS, RECIPE, WEIGHTS, Home
 from hpsearch.outputs.trainings import trained_alike
@@ -117,11 +118,17 @@ def find_predictor(
     return _of_chosen(chosen, workspace.home, progress)
 
 
+def is_trained(what: str) -> bool:
+    """Whether a user names a model, or the folder of a training: no study is looked for then."""
+    path = Path(what)
+    return _form(path) is not None or (path / RECIPE).is_file()
+
+
 def _form(path: Path) -> Form | None:
     """The form of a model that is there; None: there is none."""
     if path.suffix == ".keras" and path.is_file():
         return "keras"
-    return "saved_model" if (path / "saved_model.pb").is_file() else None
+    return "saved_model" if is_saved_model(path) else None
 
 
 def _refuse_option(option: str | None, what: str) -> None:

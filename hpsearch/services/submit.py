@@ -15,11 +15,12 @@ from hpsearch.formats import parsed
 from hpsearch.home import Home
 from hpsearch.outputs.copies import Copies
 from hpsearch.search import submissions
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import StudyExistsError, create_submitted
 from hpsearch.search.sampling.samplers import check_sampler
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event, Notice
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.apart import apart, import_data
 from hpsearch.services.data import study_data
 from hpsearch.services.forked import fork

@@ -13,10 +13,11 @@ from hpsearch.search import trials as rows
 from hpsearch.search.attributes import WORKER_KEY
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.search.database.urls import hide_password
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import LEASE, Storage
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.retrying import ServerStorage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.plans import WorkerPlan
 from hpsearch.services.progress import Progress, SearchProgress, View
 from hpsearch.services.tracking import told_to_mlflow

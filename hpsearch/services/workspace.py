@@ -9,9 +9,10 @@ from hpsearch.home import Home
 from hpsearch.search import history
 from hpsearch.search.database.engines import BUSY_TIMEOUT
 from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers.machine import git_state, machine
 
 

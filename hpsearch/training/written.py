@@ -17,7 +17,7 @@ from hpsearch.data.tables.column import EPOCH, Column, Kind
 from hpsearch.data.tables.fitted import Tabular
 from hpsearch.data.tables.raw import MISSING_CODE, UNKNOWN_CODE
 from hpsearch.fields import Section
-from hpsearch.files import made_beside
+from hpsearch.files import is_saved_model, made_beside
 from hpsearch.recipe import Recipe
 from hpsearch.text import significant
 from hpsearch.training.other_formats import OTHER_FORMATS, OtherForm, other_form
@@ -266,7 +266,7 @@ def is_model(path: Path, form: Form) -> bool:
     """Whether a file or folder is a model that export wrote."""
     if form == "saved_model":
         beside = is_classes(path / CLASSES) or is_signature(path / SIGNATURE)
-        return (path / "saved_model.pb").is_file() and beside
+        return is_saved_model(path) and beside
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(json.loads(archive.read("config.json"))["config"]["name"] == NAME)

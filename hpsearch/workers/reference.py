@@ -19,9 +19,10 @@ from hpsearch.environment import DATA_PATH_VARIABLE, STORAGE_VARIABLE, SUPERVISO
 from hpsearch.errors import EXIT_OK, EXIT_PROGRAM, HpsearchError
 from hpsearch.home import Home
 from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.lookup import load_study
 from hpsearch.search.reference import keep_reference, reference
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers.worker import open_study_data
 
 LONGEST = 600.0

@@ -22,9 +22,10 @@ from hpsearch.errors import EXIT_OK, HpsearchError
 from hpsearch.home import Home
 from hpsearch.search.attributes import PROCESS_KEY, TELLER_KEY, WORKER_KEY
 from hpsearch.search.database.messages import readable_errors
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import LEASE
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers.identity import identity, owner_is_gone, signature
 
 EVERY = 5.0

@@ -34,8 +34,9 @@ from hpsearch.objective import CrowdedError, Objective
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.search import budget, claims
 from hpsearch.search.attributes import DEVICE_KEY, WORKER_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.share import Share
 from hpsearch.study_file import load_dataset_override
 from hpsearch.training.outcome import Trainer

@@ -24,8 +24,9 @@ from hpsearch.home import Home
 from hpsearch.outputs.test_access import accesses
 from hpsearch.search import trials as trials_of
 from hpsearch.search.attributes import EPOCHS_KEY, GAP_KEY, MACS_KEY, SECONDS_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.confirmed import confirmed
 from hpsearch.tasks.metric import Metric
 

@@ -32,8 +32,8 @@ from scale import STUDY, make  # of the folder below
 from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
 from hpsearch.search import claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 
 SIZE, BUSY = 10_000, 100

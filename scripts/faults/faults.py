@@ -38,8 +38,9 @@ from hpsearch.outputs.leftovers import KEEP
 from hpsearch.search import budget
 from hpsearch.search.attributes import earlier, origin
 from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 
 PATIENCE = 150.0
 """Seconds after which what should happen has not happened."""

@@ -28,8 +28,8 @@ from sklearn.datasets import load_digits
 
 from hpsearch.errors import HpsearchError
 from hpsearch.home import Home
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 
 TOP = Path(__file__).parents[2]
 SEARCHED = {"mlp": "units", "convnet": "filters", "wide_and_deep": "units"}

@@ -11,9 +11,9 @@ from users import Told
 
 from hpsearch.client.sent import sha256_of
 from hpsearch.search import submissions
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.services.received import DATA, FACTS
 from hpsearch.services.upload_folder import listed
 

@@ -22,8 +22,8 @@ import psutil
 
 from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.outputs.leftovers import KEEP
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.workers.slots import WORKER_MEMORY
 
 STUDY = """\

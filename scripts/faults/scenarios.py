@@ -30,9 +30,10 @@ from hpsearch.errors import HpsearchError
 from hpsearch.home import CURVES, Home
 from hpsearch.search import budget
 from hpsearch.search.attributes import PRESENT_PREFIX, origin, requested_params
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 
 PATIENCE = 60.0
 """Seconds that a command may take."""

@@ -49,9 +49,10 @@ from hpsearch.errors import UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import budget, claims
 from hpsearch.search.database.messages import STORAGE_ERRORS
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import StudyFile, load
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import mend

@@ -13,8 +13,8 @@ from web import ask
 
 from hpsearch.dashboard.server import application
 from hpsearch.home import Home
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.workers.presence import present
 
 pytestmark = pytest.mark.timeout(120)

@@ -26,8 +26,8 @@ from web import ask
 
 from hpsearch.errors import HpsearchError
 from hpsearch.search.attributes import BUDGET_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.search.trials import is_running, row
 
 

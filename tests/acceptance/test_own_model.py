@@ -9,8 +9,8 @@ import pytest
 from commandline import Cli, wait_until
 
 from hpsearch.errors import HpsearchError
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.search.trials import is_running
 
 STUDIES = Path(__file__).parents[2] / "studies"

@@ -15,7 +15,7 @@ from served import STUDY, Served, service_of
 
 from hpsearch.home import Home
 from hpsearch.search import claims
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.space import suggest_config
 
 pytestmark = needs_chromium

@@ -17,8 +17,8 @@ from commandline import Cli, wait_until
 from made import make_study
 
 from hpsearch.search.attributes import BUDGET_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -11,9 +11,9 @@ from hpsearch.outputs.copies import Copies
 from hpsearch.search import claims
 from hpsearch.search.fork import fork
 from hpsearch.search.history import history, record
+from hpsearch.search.lookup import names
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import names
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

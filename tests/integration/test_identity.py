@@ -10,9 +10,10 @@ from optuna.trial import Trial, TrialState
 
 from hpsearch.errors import StudyGoneError, UnreachableError
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import LeaseLostError
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.lease import mend

@@ -22,11 +22,12 @@ from hpsearch.search import claims
 from hpsearch.search.database import server as settings
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_passing
 from hpsearch.search.database.server import is_away
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage, retrying
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.retrying import ServerStorage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import StudyFile
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import HeartbeatThread

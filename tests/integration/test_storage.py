@@ -34,11 +34,12 @@ from hpsearch.search import budget, claims, trials
 from hpsearch.search.attributes import BUDGET_KEY, PRESENT_PREFIX, SAME_KEY, STARTED_KEY, earlier
 from hpsearch.search.database.exclusive import exclusive
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_locked
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.queueing import enqueue
 from hpsearch.search.storage import Counts, Heartbeat, Storage, reading
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
 from hpsearch.tasks.classification import LOSS

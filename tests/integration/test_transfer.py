@@ -13,10 +13,11 @@ from optuna.trial import TrialState, create_trial
 
 from hpsearch.errors import Failure, InputError, UnreachableError
 from hpsearch.search import claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.transfer import ARRIVING, transfer
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile

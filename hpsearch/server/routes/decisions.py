@@ -12,8 +12,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hpsearch.search import submissions
+from hpsearch.search.lookup import load_study, with_confirmation
 from hpsearch.search.shapes import Stop, Submission
-from hpsearch.search.study import OpenStudy, load_study, with_confirmation
+from hpsearch.search.study import OpenStudy
 from hpsearch.server import described, results
 from hpsearch.server.problems import RefusedError
 from hpsearch.server.routes.answers import as_json

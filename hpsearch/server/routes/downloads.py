@@ -2,6 +2,7 @@
 study.
 """
 
+from asyncio import Task, create_task, shield
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from hpsearch.errors import InputError
 from hpsearch.naming import telling
 from hpsearch.search import trials
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.submissions import user_of
 from hpsearch.server import results
 from hpsearch.server.described import UNCHANGED, file_of
@@ -40,7 +42,7 @@ from hpsearch.text import plural
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
 AT_ONCE, MOST_WAITING = 2, 20
-"""Files that are made at the same time, and requests that wait for theirs."""
+"""Files that are made at the same time, and requests that wait for theirs, or for an ensemble."""
 
 CHUNK = 2**20
 """Bytes that are read at a time."""
@@ -75,6 +77,10 @@ class Ensembling(BaseModel):
 
 _USUAL = Ensembling()
 _makes = CapacityLimiter(AT_ONCE)
+_chooses = CapacityLimiter(1)
+"""Ensembles take long, and keep no file waiting."""
+_choosing: dict[tuple[str, str, int], Task[dict[str, Any]]] = {}
+"""What is chosen now, by storage, study and members: who asks for the same gets the same answer."""
 _Made = TypeVar("_Made")
 
 
@@ -156,7 +162,8 @@ async def ensemble(
 ) -> dict[str, Any]:
     """Choose which of its trained networks to average, as ``hpsearch ensemble`` does, on the CPU.
 
-    The answer comes when that is done, which may take minutes; the study keeps the choice.
+    The answer comes when that is done, which may take minutes; the study keeps the choice. One is
+    chosen at a time; the same, asked for meanwhile, gets the same answer.
     """
 
     def own() -> OpenStudy:
@@ -166,24 +173,34 @@ async def ensemble(
         return study
 
     study = await run_sync(own)
+    key = (here.workspace.url, study.key, asked.members)
+    if (choosing := _choosing.get(key)) is None:
+        choosing = create_task(_choose(here, study, asked.members, token.name))
+        _choosing[key] = choosing
+        choosing.add_done_callback(lambda _: _choosing.pop(key))
     with telling(here.names_for(study, token)):
-        found = await _in_turn(partial(ensemble_apart, study, here.workspace, asked.members))
+        return await shield(choosing)  # others may wait for it, too
+
+
+async def _choose(here: Service, study: OpenStudy, members: int, who: str) -> dict[str, Any]:
+    """Choose an ensemble, and note who asked for it."""
+    found = await _in_turn(partial(ensemble_apart, study, here.workspace, members), _chooses)
     words = plural(len(found["members"]), "network")
-    event = Event(who=token.name, what="ensemble chosen", study=name, detail=words)
+    event = Event(who=who, what="ensemble chosen", study=study.name, detail=words)
     await run_sync(here.storage.note, event)
     return found
 
 
-async def _in_turn(work: Callable[[], _Made]) -> _Made:
+async def _in_turn(work: Callable[[], _Made], limiter: CapacityLimiter) -> _Made:
     """Have something made when those before have what they asked for.
 
     Raises:
         RefusedError: too many wait already.
     """
-    if _makes.statistics().tasks_waiting >= MOST_WAITING:
-        why = "too many wait for reports and exports; try again later"
+    if limiter.statistics().tasks_waiting >= MOST_WAITING:
+        why = "too many wait for such answers already; try again later"
         raise RefusedError(503, why, {"Retry-After": str(RETRY_AFTER)})
-    return await run_sync(work, limiter=_makes)
+    return await run_sync(work, limiter=limiter)
 
 
 async def _download(
@@ -212,7 +229,7 @@ async def _download(
     found = await run_sync(downloads.kept, study, wanted, version)
     if found is None:
         with telling(here.names_for(study, token)):
-            found = await _in_turn(partial(downloads.make, study, wanted, version))
+            found = await _in_turn(partial(downloads.make, study, wanted, version), _makes)
     ending = Path(found.name).suffix
     how = "inline" if ending == ".html" else "attachment"
     headers |= {

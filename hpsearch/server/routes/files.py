@@ -13,7 +13,7 @@ from fastapi.responses import PlainTextResponse, Response
 from hpsearch.errors import UnfinishedError
 from hpsearch.naming import named
 from hpsearch.report.study_toml import as_toml
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.server import described, results
 from hpsearch.server.routes.answers import as_json
 from hpsearch.server.routes.studies import Here, Name

@@ -13,9 +13,10 @@ from hpsearch.search import submissions
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.effects import effects
+from hpsearch.search.lookup import load_study
 from hpsearch.search.shapes import Submission, SubmissionState
 from hpsearch.search.storage.queued import Submitted
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server import described, results
 from hpsearch.server.board import study_row
 from hpsearch.server.problems import RefusedError

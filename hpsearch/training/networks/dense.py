@@ -1,7 +1,6 @@
 """Dense networks in Keras: each hidden layer is Dense, batch normalisation, activation, dropout."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import keras
 
@@ -17,7 +16,7 @@ INITIALIZERS = {
     "glorot_uniform": keras.initializers.GlorotUniform,
     "lecun_normal": keras.initializers.LecunNormal,
     "lecun_uniform": keras.initializers.LecunUniform,
-    "ntk": partial(keras.initializers.RandomNormal, stddev=1.0),
+    "ntk": lambda seed: keras.initializers.RandomNormal(stddev=1.0, seed=seed),
 }
 
 QUICK_IN_BFLOAT16 = ("relu", "leaky_relu")
@@ -81,7 +80,7 @@ def stack(
         if network.batch_norm:
             x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
         made = activated(network, x, f"{layer}", policy)
-        x = mixed(x, made, f"{layer}", policy) if parametric else made
+        x = blended(x, made, f"{layer}", policy) if parametric else made
         x = dropped(x, dropout[layer], dropout_seed(seed, before + layer), f"{layer}")
     x = divided(network, x, "logits", keras.DTypePolicy("float32"))
     last = kernel(network, seed, before + len(network.units))
@@ -109,7 +108,7 @@ def divided(
     return keras.layers.Rescaling(x.shape[-1] ** -0.5, dtype=policy, name=f"divided_{name}")(x)
 
 
-def mixed(
+def blended(
     x: keras.KerasTensor, made: keras.KerasTensor, name: str, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
     """A parametric activation: (1 - w) x + w f(x), with a weight w of each unit, and of each member

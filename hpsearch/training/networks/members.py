@@ -15,11 +15,11 @@ from hpsearch.training.layers import Scaled
 from hpsearch.training.networks.dense import (
     INITIALIZERS,
     activated,
+    blended,
     divided,
     dropped,
     flattened,
     kernel,
-    mixed,
 )
 from hpsearch.training.seeds import dropout_seed, weights_seed
 
@@ -49,7 +49,7 @@ def build(
         if network.batch_norm:
             x = keras.layers.BatchNormalization(dtype=policy, name=f"norm_{layer}")(x)
         made = activated(network, x, f"{layer}", policy)
-        x = mixed(x, made, f"{layer}", policy) if network.parametric_activation else made
+        x = blended(x, made, f"{layer}", policy) if network.parametric_activation else made
         x = dropped(x, network.dropout[layer], dropout_seed(seed, layer), f"{layer}")
     x = divided(network, x, "logits", keras.DTypePolicy("float32"))
     return combined(last(network, x, outputs, seed))

@@ -28,9 +28,10 @@ from setting import Setting, study_text
 
 from hpsearch.config import TrialConfig
 from hpsearch.home import Home
+from hpsearch.search.lookup import load_study
 from hpsearch.search.sampling.seeds import derive_seed
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import best, config
 
 from record import RESULTS, Growing, machine  # isort: skip  # found once setting is imported

@@ -47,10 +47,11 @@ from hpsearch.home import Home
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.outputs.listed import OF_COMPLETE, listed
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.retrying import ServerStorage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import same_as
 from hpsearch.space import suggest_config
 from hpsearch.study_file import load

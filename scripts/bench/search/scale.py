@@ -41,9 +41,10 @@ from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.outputs.listed import OF_COMPLETE, OF_OTHERS, listed
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile, load
 

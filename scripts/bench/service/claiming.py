@@ -27,9 +27,9 @@ from record import Row, write
 from hpsearch.errors import EXIT_OK
 from hpsearch.home import Home
 from hpsearch.search import claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.events import Event
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.server.child import AssignedChild
 from hpsearch.server.scheduler import Scheduler
 from hpsearch.services.workspace import Workspace

@@ -38,9 +38,10 @@ from running import Running, running, wait_until
 
 from hpsearch.home import Home
 from hpsearch.search.attributes import WORKER_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 
 USERS, STUDIES, TRIALS, WITHIN = 5, 8, 6, 30.0
 """Users, studies of each, trials of each study; and the seconds within which they are submitted."""

@@ -25,8 +25,8 @@ from record import Row, write  # of the folder above
 from running import Running, running, wait_until
 
 from hpsearch.home import Home
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 
 TIMES, EPOCHS = 12, 5
 

@@ -12,8 +12,8 @@ from many import SUMMARY
 
 from hpsearch.outputs.listed import OF_COMPLETE, listed
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 from hpsearch.space import suggest_config
 from hpsearch.workers.identity import identity
 from hpsearch.workers.lease import HeartbeatThread

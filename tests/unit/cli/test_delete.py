@@ -20,8 +20,9 @@ from hpsearch.outputs.belongings import NOTE, Belongings, left_behind, noted, of
 from hpsearch.search import removing
 from hpsearch.search.attributes import FILE_KEY
 from hpsearch.search.confirmation import ensure_confirmation_study
+from hpsearch.search.lookup import CONFIRMATION_SUFFIX
 from hpsearch.search.storage import StudyBusyError
-from hpsearch.search.study import CONFIRMATION_SUFFIX, OpenStudy
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers import presence
 from hpsearch.workers.identity import identity, worker_name
 from hpsearch.workers.presence import present

@@ -20,12 +20,13 @@ from hpsearch.cli.live import LAST, LiveView
 from hpsearch.cli.watch import Look, Looker, patiently, watch_until_over
 from hpsearch.errors import Failure, StudyGoneError
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.removing import delete
 from hpsearch.search.storage import Heartbeat
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.reading import utc
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

@@ -15,8 +15,9 @@ from hpsearch.cli.app import app
 from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search.confirmation import ensure_confirmation_study
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.jobs import Means, run_jobs
 from hpsearch.services.progress import Silent
 from hpsearch.services.workspace import Workspace

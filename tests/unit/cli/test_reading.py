@@ -22,8 +22,8 @@ from hpsearch.dashboard.access_control import AccessControl
 from hpsearch.dashboard.server import application, own_token
 from hpsearch.home import Home
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
 
 Run = Callable[..., str]
 

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from hpsearch.cli.app import app
 from hpsearch.dashboard.publish import publish
 from hpsearch.home import Home
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,8 @@ from hpsearch.client.logins import Logins
 from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.ensemble import plain
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.lookup import load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads
 from hpsearch.services.workspace import Workspace
@@ -164,6 +165,23 @@ def test_who_names_a_service_is_told_which_commands_ask_none() -> None:
     ):  # fmt: skip
         typed(*words, fails=told)
         assert told not in typed(*words, "--home", "own", fails="")
+
+
+def test_who_looks_for_no_study_is_told_of_no_service(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "is not asked"
+    (folder / "my.keras").write_text("no model")
+    (folder / "trained").mkdir()
+    (folder / "trained" / "recipe.toml").write_text("")
+    for what in ("my.keras", "trained"):
+        assert told not in typed("predict", what, "small.toml", fails=what)
+    assert told in typed("predict", "small.toml", "small.toml", fails="")
+    for does in ("settle_device", "log_to_stderr"):  # which would outlive this test
+        monkeypatch.setattr(f"hpsearch.cli.worker.{does}", lambda: None)
+    monkeypatch.setattr("hpsearch.cli.worker.work_assigned", lambda *_, **__: 0)
+    assert told not in typed("worker", "-")  # as a service starts its own
+    assert told in typed("worker", "two", fails="")
 
 
 def test_a_study_that_runs_is_told_so_everywhere(run: Run, served: Served) -> None:

@@ -24,9 +24,10 @@ from hpsearch.errors import (
     UnknownStudyError,
     UnreachableError,
 )
+from hpsearch.files import SCRIPT_DATA_MARK
 from hpsearch.home import Home
 from hpsearch.search import submissions
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 
 TEXT = STUDY.format(name="small", trials=5)
 
@@ -187,16 +188,22 @@ def test_a_file_is_uploaded_block_by_block(tmp_path: Path, monkeypatch: pytest.M
     assert request.headers["content-length"] == "10"
 
 
-def archive(stem: str = "small-best", **files: str) -> httpx2.Response:
+def zipped(comment: bytes = b"", **files: str | bytes) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as opened:
-        for name, text in files.items():
-            opened.writestr(name, text)
+        opened.comment = comment
+        for name, content in files.items():
+            opened.writestr(name, content)
+    return made.getvalue()
+
+
+def archive(stem: str = "small-best", told: str = "", **files: str | bytes) -> httpx2.Response:
     headers = {
         "Content-Type": "application/zip",
         "Content-Disposition": f'attachment; filename="{stem}.zip"',
+        "Hpsearch-Told": quote(told),
     }
-    return httpx2.Response(200, content=made.getvalue(), headers=headers)
+    return httpx2.Response(200, content=zipped(**files), headers=headers)
 
 
 def test_exports_are_written_whole_with_what_belongs_to_them(tmp_path: Path) -> None:
@@ -222,36 +229,82 @@ def test_exports_are_written_whole_with_what_belongs_to_them(tmp_path: Path) -> 
         assert not (tmp_path / "other.py").exists()
         with pytest.raises(InputError, match=r"exports files that end in \.toml"):
             study.export(tmp_path / "best.exe")
+        made = tmp_path / "new" / "folder" / "a.html"
+        assert study.report(made).read_text() == "recipe"
+        asked = len(seen)
         with pytest.raises(UnreachableError, match="cannot be written"):
-            study.report(tmp_path / "nowhere" / "a.html")
+            study.report(made / "a.html")  # a file is no folder
+        assert len(seen) == asked  # nothing is made in vain
     assert seen[:2] == ["format=toml&trial=3&file=a", "format=yaml&confirmed=true&file=a"]
+
+
+def test_a_script_gives_way_with_its_data_and_nothing_else_does(tmp_path: Path) -> None:
+    studies_data = [zipped(SCRIPT_DATA_MARK, x=name) for name in ("first", "second")]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        data = studies_data["second" in str(request.url)]
+        return archive("mine", **{"mine.py": "script", "mine.npz": data})
+
+    (script := tmp_path / "mine.py").touch()
+    with answering(answer) as client:
+        for name, data in zip(("first", "second"), studies_data, strict=True):
+            client.study(name).export(script)
+            assert script.with_suffix(".npz").read_bytes() == data
+        script.with_suffix(".npz").write_bytes(others := zipped(x="somebody's"))
+        with pytest.raises(InputError, match=r"mine\.npz: is there already"):
+            client.study("first").export(script)
+    assert script.with_suffix(".npz").read_bytes() == others
 
 
 def test_a_model_comes_with_what_lies_beside_it_under_its_own_name(tmp_path: Path) -> None:
     seen: list[dict[str, str]] = []
-    told = "Wrote trial 1 to ./my.keras, and the names of its classes to ./my.classes.json."
+    told = "Wrote trial 1 to ./STEM.keras, and the names of its classes to ./STEM.classes.json."
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(dict(request.url.params))
         stem = seen[-1].get("file", "small-best")
         files = {f"{stem}.keras": "model", f"{stem}.classes.json": "[]"}
-        answered = archive(stem, **files)
-        answered.headers["Hpsearch-Told"] = quote(told)
-        return answered
+        return archive(stem, told.replace("STEM", stem), **files)
 
     said: list[str] = []
     with answering(answer) as client:
         study = client.study("small")
-        for name in ("my.keras", "meins ü.keras"):
+        for name in ("my.keras", "meins ü.keras", "-x.keras", f"{'m' * 101}.keras"):
             (beside := tmp_path / name).with_suffix(".classes.json").write_text("of another one")
             study.export(tmp_path / name, ensemble=True, tell=said.append)
             assert beside.read_text() == "model"
             assert beside.with_suffix(".classes.json").read_text() == "[]"
+            assert said.pop() == told.replace("./STEM", str(beside.with_suffix("")))
     assert seen[0] == {"format": "keras", "ensemble": "true", "beside": "true", "file": "my"}
     assert "file" not in seen[1]  # the service might not write it so
-    assert said[0] == told.replace("./", f"{tmp_path}/")
-    assert said[1] == f"Wrote {tmp_path / 'meins ü.keras'}"
-    assert len([*tmp_path.iterdir()]) == 4
+    assert len([*tmp_path.iterdir()]) == 8
+
+
+def test_one_file_is_told_of_by_its_own_name_and_one_name_may_begin_with_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    named = {"Content-Disposition": 'attachment; filename="small-best.yaml"'}
+    told = quote("Wrote trial 1 to ./small-best.yaml. Train it: hpsearch train ./small-best.yaml")
+    recipe = httpx2.Response(200, text="x", headers={**named, "Hpsearch-Told": told})
+    model = archive("m", "Wrote ./m.onnx and ./m.onnx.signature.json, ./other",
+                    **{"m.onnx": "x", "m.onnx.signature.json": "{}"})  # fmt: skip
+    script = archive("s", "Wrote ./s.py, with ./s.npz", **{"s.py": "x", "s.npz": "data"})
+    folder = archive("a.", "Wrote ./a. and ./a./assets.extra/classes.json",
+                     **{"a./saved_model.pb": "x"})  # fmt: skip
+    bare = httpx2.Response(200, text="x")
+    answer, _ = flaky(recipe, model, script, folder, bare)
+    with answering(answer) as client:
+        for name in ("a b.yml", "new/ü.onnx", "new/s p.py", "a./", "a.toml"):
+            client.study("small").export(name, tell=said.append)
+    assert said == [
+        "Wrote trial 1 to a b.yml. Train it: hpsearch train a b.yml",
+        "Wrote new/ü.onnx and new/ü.onnx.signature.json, ./other",
+        "Wrote new/s p.py, with new/s.npz",
+        "Wrote a. and a./assets.extra/classes.json",
+        "Wrote a.toml",
+    ]
 
 
 def test_the_folder_of_a_saved_model_comes_whole(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hpsearch.data.arrays import silent
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.transform import Affine
+from hpsearch.files import is_script_data
 from hpsearch.script import arrays
 
 RANDOM = np.random.default_rng(5)
@@ -102,9 +103,9 @@ def test_own_files_are_known_from_those_of_others(tmp_path: Path) -> None:
     write(tmp_path / "own.npz", arrays.contents(parts()))
     np.savez(tmp_path / "mine.npz", x_train=X, y_train=Y)
     (tmp_path / "text.npz").write_text("no archive")
-    assert arrays.is_ours(tmp_path / "own.npz")
-    assert not arrays.is_ours(tmp_path / "mine.npz")
-    assert not arrays.is_ours(tmp_path / "text.npz")
+    assert is_script_data(tmp_path / "own.npz")
+    for name in ("mine.npz", "text.npz", "none.npz"):
+        assert not is_script_data(tmp_path / name)
 
 
 def test_progress_is_shown_once_it_takes_long(

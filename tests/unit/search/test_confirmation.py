@@ -29,9 +29,10 @@ from hpsearch.search.confirmation import (
 )
 from hpsearch.search.leaders import BASELINE as OF_BASELINE
 from hpsearch.search.leaders import leaders, requested_leaders
+from hpsearch.search.lookup import load_study, names
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.shapes import ConfirmRequest, Kind
-from hpsearch.search.study import OpenStudy, load_study, names
+from hpsearch.search.study import OpenStudy
 
 pytestmark = pytest.mark.slow
 

@@ -31,10 +31,11 @@ from hpsearch.search import fork as forks
 from hpsearch.search.attributes import DATASET_KEY, FORKED_KEY, SAME_KEY
 from hpsearch.search.confirmation import ensure_confirmation_study
 from hpsearch.search.history import history, record
+from hpsearch.search.lookup import load_study, names
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study, names
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 

@@ -10,8 +10,9 @@ import pytest
 from hpsearch.search import history as module
 from hpsearch.search.attributes import COMMANDS_KEY, MACHINES_KEY
 from hpsearch.search.history import history, inherited, masked, record
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 
 Open = Callable[..., OpenStudy]
 GIT = {"commit": "c", "changed": False}

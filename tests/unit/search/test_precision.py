@@ -14,10 +14,11 @@ from hpsearch.search.attributes import PRECISION_KEY
 from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
 from hpsearch.search.fork import fork
 from hpsearch.search.leaders import leaders
+from hpsearch.search.lookup import load_study
 from hpsearch.search.precision import attributes, choose, chosen_by, in_words, keep_measured, lines
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.shapes import Measured, Precision
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import details
 from hpsearch.study_file import StudyFile
 

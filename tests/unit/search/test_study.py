@@ -12,9 +12,11 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import Failure, InputError, StudyGoneError
 from hpsearch.search import claims, queueing, removing
 from hpsearch.search.confirmation import ensure_confirmation_study
+from hpsearch.search.lookup import load_study, names
 from hpsearch.search.making import open_or_create
+from hpsearch.search.moving import move_data
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study, move_data, names
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import PartialConfig, suggest_config
 from hpsearch.study_file import StudyFile
 

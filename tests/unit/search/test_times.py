@@ -17,11 +17,12 @@ from hpsearch.outputs.copies import Copies
 from hpsearch.search import budget
 from hpsearch.search.attributes import DATASET_KEY
 from hpsearch.search.fork import fork
+from hpsearch.search.lookup import load_study
 from hpsearch.search.shown import shown
 from hpsearch.search.storage import Heartbeat, Storage
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.storage.reading import local, utc
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.transfer import transfer
 from hpsearch.study_file import StudyFile
 

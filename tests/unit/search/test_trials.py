@@ -14,7 +14,8 @@ from hpsearch.report.leaders import leaders as best_rows
 from hpsearch.search import claims, trials
 from hpsearch.search.attributes import DATASET_KEY
 from hpsearch.search.leaders import leaders
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.lookup import load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.tasks.classification import ACCURACY
 from hpsearch.tasks.interval import wilson

@@ -10,9 +10,10 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import InputError
 from hpsearch.search import trials
 from hpsearch.search.attributes import WINNERS_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import details
 from hpsearch.search.winners import MOST, in_words
 from hpsearch.study_file import StudyFile

@@ -13,8 +13,8 @@ from served import Served
 
 from hpsearch.errors import UnreachableError
 from hpsearch.search import claims, submissions
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import load_study
 from hpsearch.server import board as module
 from hpsearch.server.board import Board
 

@@ -14,7 +14,7 @@ from served import Served
 from uploading import CSV, looked_at_here
 
 from hpsearch.data.cache import list_datasets
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.search.submissions import cancel
 from hpsearch.server.routes import datasets
 from hpsearch.services import apart, arriving

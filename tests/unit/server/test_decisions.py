@@ -16,7 +16,8 @@ from hpsearch.environment import STORAGE_VARIABLE
 from hpsearch.errors import EXIT_INPUT, InputError
 from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.lookup import load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server.queue import Queue
 from hpsearch.services import apart, decide, forked
 from hpsearch.services.confirm import submit_confirmation

@@ -1,5 +1,6 @@
 """Reports and exports over HTTP, made by a command that does what a test says."""
 
+import asyncio
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+import httpx2
 import pytest
 from averaged import ensemble
 from optuna.trial import FrozenTrial
@@ -17,9 +19,9 @@ from served import Served
 from hpsearch.errors import InputError, ProgramError
 from hpsearch.search import submissions
 from hpsearch.search.ensemble import plain
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import create_submitted, open_or_create
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import load_study
 from hpsearch.server.routes import downloads as routes
 from hpsearch.services import downloads, ensemble_apart
 from hpsearch.services.progress import Silent
@@ -405,3 +407,48 @@ def test_an_ensemble_is_chosen_by_its_command_and_noted(
     assert command.environments[0]["CUDA_VISIBLE_DEVICES"] == "-1"
     event = small.storage.events("small")[1]
     assert (event.who, event.what, event.detail) == ("submit", "ensemble chosen", "2 networks")
+
+
+@pytest.mark.usefixtures("command")
+def test_ensembles_keep_no_report_waiting_and_the_same_is_chosen_once(
+    small: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = {"study": "small", **plain(ensemble((3, False, 7, 0.75), (1, True, 8, 0.25)))}
+    may_end, members, waiting = threading.Event(), list[int](), list[object]()
+
+    def choose(_study: object, _workspace: object, many: int) -> object:
+        members.append(many)
+        assert may_end.wait(30)
+        return chosen
+
+    def shield(choosing: asyncio.Task[object]) -> asyncio.Future[object]:
+        waiting.append(choosing)
+        return asyncio.shield(choosing)
+
+    monkeypatch.setattr(routes, "ensemble_apart", choose)
+    monkeypatch.setattr(routes, "shield", shield)
+    path = "/v1/studies/small/ensemble"
+
+    async def asks() -> list[int]:
+        transport = httpx2.ASGITransport(small.app)
+        headers = {"Authorization": f"Bearer {small.shown['submit']}"}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", headers=headers
+        ) as client:
+            first = [asyncio.create_task(client.post(path)) for _ in range(3)]
+            other = asyncio.create_task(client.post(path, json={"members": 3}))
+            async with asyncio.timeout(30):
+                while len(waiting) < 4:
+                    await asyncio.sleep(0.01)
+                report = await client.get("/v1/studies/small/report")
+            first[0].cancel()  # perhaps of who asked first
+            assert len(members) <= 1
+            may_end.set()
+            answers = [report, *[await one for one in (*first[1:], other)]]
+            assert [one.json() for one in answers[1:]] == [chosen] * 3
+            return [one.status_code for one in answers]
+
+    assert asyncio.run(asks()) == [200] * 4
+    assert (sorted(members), routes._choosing) == ([3, 10], {})
+    noted = [one for one in small.storage.events("small") if one.what == "ensemble chosen"]
+    assert len(noted) == 2

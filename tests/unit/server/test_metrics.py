@@ -12,7 +12,7 @@ from served import Served, service_of
 from simulated_gpus import GIB, Device
 
 from hpsearch.search.attributes import EPOCHS_KEY, SECONDS_KEY
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.server import board
 
 NAMES = {

@@ -18,10 +18,11 @@ from hpsearch.environment import KNOWN_VARIABLE, STORAGE_VARIABLE
 from hpsearch.errors import EXIT_INPUT, EXIT_OK, EXIT_PROGRAM, EXIT_SIGTERM, UnreachableError
 from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import create_submitted
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.server import policy, queue, turns
 from hpsearch.server import scheduler as module
 from hpsearch.server.child import AssignedChild

@@ -12,7 +12,7 @@ import pytest
 from served import STUDY, Served
 
 from hpsearch.search import budget, claims, history
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.services import apart, submit
 from hpsearch.workers.machine import machine
 

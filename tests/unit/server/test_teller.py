@@ -17,9 +17,9 @@ from optuna.trial import TrialState
 from served import Served
 
 from hpsearch.search import submissions
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage.events import NotedEvent
 from hpsearch.search.storage.telling import DueNotice
-from hpsearch.search.study import load_study
 from hpsearch.server import board, teller
 from hpsearch.server.board import Board
 from hpsearch.server.teller import Teller

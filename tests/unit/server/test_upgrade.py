@@ -11,7 +11,7 @@ from hpsearch.home import Home
 from hpsearch.search import submissions
 from hpsearch.search.attributes import SUBMISSION_KEY
 from hpsearch.search.database.backup import back_up
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 
 
 def stored(served: Served) -> dict[str, object]:

@@ -11,10 +11,11 @@ import pytest
 from hpsearch.errors import Failure
 from hpsearch.home import Home
 from hpsearch.search import claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.precision import keep_measured
 from hpsearch.search.shapes import Measured
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.services.supervise import Remarks, _warn_of_share, look_after
 from hpsearch.workers.gpus import Gpu
 from hpsearch.workers.identity import identity

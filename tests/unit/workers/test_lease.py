@@ -22,8 +22,9 @@ from sqlalchemy.exc import OperationalError
 
 from hpsearch.errors import EXIT_SIGTERM
 from hpsearch.search import budget, claims
+from hpsearch.search.lookup import load_study
 from hpsearch.search.storage import Heartbeat, Storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease
 from hpsearch.workers.identity import identity, worker_name
@@ -469,7 +470,7 @@ def test_stop_now_ends_a_worker_that_is_stuck(
 import os, sys, time
 from hpsearch.search import budget, claims
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import load_study
+from hpsearch.search.lookup import load_study
 from hpsearch.space import suggest_config
 from hpsearch.workers import lease
 from hpsearch.workers.identity import identity

@@ -16,8 +16,9 @@ from hpsearch.data.transform import Affine
 from hpsearch.errors import Failure, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.search.confirmation import ensure_confirmation_study
+from hpsearch.search.lookup import load_study
 from hpsearch.search.precision import lines
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.workers import precision
 from hpsearch.workers.precision import settle_precision
 from hpsearch.workers.sharing import Turn, device_key

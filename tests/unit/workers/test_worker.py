@@ -35,11 +35,12 @@ from hpsearch.home import CHECKPOINTS, WEIGHTS, Home
 from hpsearch.recipe import Recipe
 from hpsearch.search import budget, claims, trials
 from hpsearch.search.attributes import OWNER_KEYS
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.removing import delete
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import StudyFile
 from hpsearch.training.outcome import Outcome, Watch
 from hpsearch.workers import lease, worker

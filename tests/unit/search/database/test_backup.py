@@ -19,10 +19,11 @@ from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.search.database import backup
 from hpsearch.search.database.backup import back_up
+from hpsearch.search.lookup import load_study
 from hpsearch.search.making import open_or_create
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.study_file import StudyFile
 
 TRIALS = 400

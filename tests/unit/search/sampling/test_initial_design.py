@@ -10,11 +10,12 @@ from hpsearch.config import TrialConfig
 from hpsearch.networks.network import Size
 from hpsearch.search import claims
 from hpsearch.search.attributes import FILE_KEY
+from hpsearch.search.lookup import load_study
 from hpsearch.search.queueing import enqueue
 from hpsearch.search.sampling import initial_design as start
 from hpsearch.search.sampling.initial_design import MOST, cheapest_first, cost
 from hpsearch.search.sampling.samplers import _Given, make_sampler
-from hpsearch.search.study import OpenStudy, load_study
+from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import BudgetSection
 from hpsearch.space import PartialConfig, Replay, Space, suggest_config
 from hpsearch.study_file import StudyFile
