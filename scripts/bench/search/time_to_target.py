@@ -184,9 +184,10 @@ def draw(found: dict[str, Measured], file: str) -> None:
     """The figures: the median of the best so far over the seconds, up to where runs end."""
     for name, measured in found.items():
         if seeds := shared(measured):
+            what = f"median of {len(seeds)} searches" if len(seeds) > 1 else "one search each"
             figure.lines(
                 f"{file}-{name}",
-                f"{name}: median of {len(seeds)} searches, up to the highest target",
+                f"{name}: {what}, up to the highest target",
                 "seconds since the command",
                 "best validation accuracy so far, %",
                 curves(measured),
