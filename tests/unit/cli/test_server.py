@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
 import pytest
@@ -51,8 +53,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def typed(*words: str, fails: str | None = None, text: str | None = None) -> str:
-    """Run a command; gives what it says."""
-    done = CliRunner().invoke(app, [*words], input=text)
+    """Run a command, which may choose this process's device; gives what it says."""
+    with mock.patch.dict(os.environ):
+        done = CliRunner().invoke(app, [*words], input=text)
     said = done.stdout + done.stderr + str(done.exception or "")
     assert (done.exit_code != 0) == (fails is not None), said
     assert fails is None or fails in said, said
@@ -177,8 +180,8 @@ def test_who_looks_for_no_study_is_told_of_no_service(
     for what in ("my.keras", "trained"):
         assert told not in typed("predict", what, "small.toml", fails=what)
     assert told in typed("predict", "small.toml", "small.toml", fails="")
-    for does in ("settle_device", "log_to_stderr"):  # which would outlive this test
-        monkeypatch.setattr(f"hpsearch.cli.worker.{does}", lambda: None)
+    # It would outlive this test.
+    monkeypatch.setattr("hpsearch.cli.worker.log_to_stderr", lambda: None)
     monkeypatch.setattr("hpsearch.cli.worker.work_assigned", lambda *_, **__: 0)
     assert told not in typed("worker", "-")  # as a service starts its own
     assert told in typed("worker", "two", fails="")
