@@ -35,7 +35,8 @@ def test_a_preset_fits_data_of_any_size(
     is_image = name.startswith("images")
     found = preset(name, Sizes(rows=rows, pixels=pixels * is_image, may_flip=may_flip))
     training = parse(TrainingSection, found.table["training"], name)
-    assert 10 <= training.epochs <= 256
+    # What RealMLP was published with stays so, whatever the size.
+    assert training.epochs == 256 if name == "tables-realmlp" else 10 <= training.epochs <= 100
     space = parse(Space, found.table["space"], name)
     assert len(searched(space)) >= 8
     for where in (0.0, 0.5, 1.0):
