@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from served import STUDY, Served
 
 from hpsearch.search import claims, submissions
+from hpsearch.search.attributes import BEST_EPOCH_KEY
 from hpsearch.search.lookup import load_study
 from hpsearch.space import suggest_config
 
@@ -61,6 +62,7 @@ def prepare(served: Served) -> None:
             assert trial is not None
             suggest_config(study.file.space, trial)
             trial.report(0.25, 1)
+            trial.set_user_attr(BEST_EPOCH_KEY, 1)
             if value:
                 study.optuna.tell(trial, value)
         if name == "failed":
@@ -74,6 +76,7 @@ def prepare(served: Served) -> None:
         assert served.ask("POST", "/v1/studies/small/confirm", json=asked).status_code == 202
     runs = load_study(served.storage, "small.confirm")
     while (run := claims.claim(runs)) is not None:
+        run.set_user_attr(BEST_EPOCH_KEY, 1)
         runs.optuna.tell(run, 0.5 + 0.01 * run.number)
     if served.home.uploads.exists():
         return

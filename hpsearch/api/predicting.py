@@ -23,6 +23,7 @@ def predicted(
     *,
     trial: int | None,
     ensemble: bool,
+    refit: bool,
 ) -> pl.DataFrame:
     """What a study's network says of new examples; see ``Study.predict``."""
     given = not isinstance(data, (str, os.PathLike))
@@ -37,7 +38,10 @@ def predicted(
         file = _written(data, Path(folder)) if given else Path(data).expanduser()
         output = Path(folder) / "predictions.parquet"
         try:
-            predict(study, file, place, progress, output=output, trial=trial, ensemble=ensemble)
+            predict(
+                study, file, place, progress,
+                output=output, trial=trial, ensemble=ensemble, refit=refit,
+            )  # fmt: skip
         except InputError as error:
             told = str(error)
             raise type(error)(told.replace(str(file), "data") if given else told) from None

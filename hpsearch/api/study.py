@@ -23,6 +23,7 @@ from hpsearch.services.ensemble import MOST, ensemble
 from hpsearch.services.evaluate import evaluate
 from hpsearch.services.export import export
 from hpsearch.services.keras_model import keras_model
+from hpsearch.services.refit import refit
 from hpsearch.services.report import report
 from hpsearch.services.stop import stop
 from hpsearch.services.tracking import check_named, put_into_mlflow
@@ -145,7 +146,7 @@ class Study:
         names = dict.fromkeys([*first, *(key for line in lines for key in line)])
         return pl.DataFrame([made(name, [line.get(name) for line in lines]) for name in names])
 
-    def model(self, trial: int | None = None, *, progress: bool = True) -> Any:
+    def model(self, trial: int | None = None, *, refit: bool = False, progress: bool = True) -> Any:
         """A ``keras.Model`` with its weights, of inputs as they were given, raw.
 
         It gives probabilities, shape (batch, classes), or predictions in the target's own unit,
@@ -153,14 +154,15 @@ class Study:
 
         Args:
             trial: a trial's number; None: the confirmed winner, else the best trial.
+            refit: what :meth:`refit` trained of the winner.
             progress: whether to say what takes long.
 
         Raises:
             InputError: no such trial, or no weights of it are here.
             NoTrialError: no trial completed.
         """
-        number = _number(trial)
-        return keras_model(self.name, self._place, screen(is_shown=progress), trial=number)
+        shown, number = screen(is_shown=progress), _number(trial)
+        return keras_model(self.name, self._place, shown, trial=number, refit=refit)
 
     def predict(
         self,
@@ -168,6 +170,7 @@ class Study:
         *,
         trial: int | None = None,
         ensemble: bool = False,
+        refit: bool = False,
         progress: bool = True,
     ) -> pl.DataFrame:
         """What the study's network says of new examples; see ``hpsearch predict``.
@@ -177,6 +180,7 @@ class Study:
                 an array, shape (n, ...) as of training; or the path of a file or folder.
             trial: a trial's number; None: the confirmed winner, else the best trial.
             ensemble: predict with the study's ensemble.
+            refit: predict with what :meth:`refit` trained.
             progress: whether to say how far it is.
 
         Returns:
@@ -189,7 +193,9 @@ class Study:
         """
         shown, number = screen(is_shown=progress), _number(trial)
         with in_process():
-            return predicted(self.name, data, self._place, shown, trial=number, ensemble=ensemble)
+            return predicted(
+                self.name, data, self._place, shown, trial=number, ensemble=ensemble, refit=refit
+            )
 
     def confirm(
         self,
@@ -242,7 +248,7 @@ class Study:
         Args:
             top: how many of the best configurations.
             baseline: judge the baseline, too, once it is confirmed.
-            refit: retrain on training and validation examples first.
+            refit: retrain on training and validation examples first, an ensemble's networks, too.
             ensemble: judge the study's ensemble, too.
             reference: train models of scikit-learn for comparison, too.
             workers: what is retrained with, see :meth:`confirm`.
@@ -274,6 +280,33 @@ class Study:
         """
         with in_process():
             return ensemble(self.name, self._place, screen(is_shown=progress), most=members).plain()
+
+    def refit(
+        self,
+        *,
+        ensemble: bool = False,
+        workers: int | str | None = None,
+        gpus: "str | int | Sequence[int]" = "all",
+        progress: bool = True,
+    ) -> Mapping[str, Any]:
+        """Retrain the winner on training and validation examples; see ``hpsearch refit``.
+
+        Args:
+            ensemble: retrain the networks of the study's ensemble instead.
+            workers: what is retrained with, see :meth:`confirm`.
+            gpus: likewise.
+            progress: whether to show the trainings.
+
+        Raises:
+            InputError: no ensemble.
+            NoTrialError: no trial completed, or no training.
+            KeyboardInterrupt: Ctrl-C, when the workers have left; the same call goes on.
+        """
+        means = means_of(workers, gpus)
+        with interrupted():
+            return refit(
+                self.name, self._place, screen(is_shown=progress), ensemble=ensemble, means=means
+            ).plain()
 
     def report(self, file: "str | os.PathLike[str]", *, progress: bool = False) -> Path:
         """Write the report, one HTML page; see ``hpsearch report``.
@@ -309,6 +342,7 @@ class Study:
         baseline: bool = False,
         confirmed: bool = False,
         ensemble: bool = False,
+        refit: bool = False,
         data: "str | os.PathLike[str] | None" = None,
         test: bool = False,
         quantize: Quantization | None = None,
@@ -323,6 +357,7 @@ class Study:
             baseline: write the baseline instead.
             confirmed: write the confirmed winner instead.
             ensemble: write the study's ensemble instead.
+            refit: write what :meth:`refit` trained instead, the winner or, with ``ensemble``, that.
             data: of a script: where its data go; None: beside it.
             test: of a script: its data have the test split, too; the access is recorded.
             quantize: "int8" or "float16", in which a model for another tool stores its weights;
@@ -346,7 +381,7 @@ class Study:
             done = export(
                 self.name, given, self._place, screen(is_shown=progress),
                 trial=_number(trial), baseline=baseline, confirmed=confirmed, ensemble=ensemble,
-                data=None if data is None else Path(data).expanduser(), test=test,
+                refit=refit, data=None if data is None else Path(data).expanduser(), test=test,
                 quantize=quantize,
             )  # fmt: skip
             if mlflow:

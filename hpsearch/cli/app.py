@@ -13,8 +13,8 @@ from hpsearch import __version__
 
 COMMANDS = (
     "init", "data", "check", "run", "worker", "stop", "enqueue", "fork", "adopt", "ls", "show",
-    "trials", "logs", "best", "confirm", "ensemble", "evaluate", "report", "dashboard", "export",
-    "predict", "train", "reproduce", "delete", "doctor", "storage",
+    "trials", "logs", "best", "confirm", "ensemble", "refit", "evaluate", "report", "dashboard",
+    "export", "predict", "train", "reproduce", "delete", "doctor", "storage",
     "serve", "token", "login",
 )  # fmt: skip
 """Each is a module of this package, with a function of that name; its docstring is the help."""

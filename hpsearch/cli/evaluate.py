@@ -49,7 +49,7 @@ def evaluate(
         typer.Option(
             "--refit",
             help="Retrain on training and validation examples first, for as many epochs as the"
-            " confirmed runs.",
+            " confirmed runs; with --ensemble its networks, too.",
         ),
     ] = False,
     ensemble: Annotated[
@@ -134,7 +134,8 @@ def print_judged(one: Judged, metric: str) -> None:
 def print_judged_ensemble(found: JudgedEnsemble) -> None:
     """The results of an ensemble for a reader, and what it adds to one network."""
     out, metric, members = stdout(), found.metric, found.ensemble.members
-    out.print(f"Ensemble of {plural(len(members), 'network')}", style="bold")
+    again = ", trained on training and validation examples" if found.is_refit else ""
+    out.print(f"Ensemble of {plural(len(members), 'network')}{again}", style="bold")
     print_headline(found.result)
     rows = zip(written(vars(found.result)), written(vars(found.beside)), strict=True)
     print_table(
@@ -143,7 +144,7 @@ def print_judged_ensemble(found: JudgedEnsemble) -> None:
         words=["metric"],
         title=(
             f"On {plural(found.result.examples, 'test example')}; alone: {found.single}, the median"
-            " by validation"
+            f" by {'its training examples' if found.is_refit else 'validation'}"
         ),
     )
     ends = metric.ends(found.gain.low, found.gain.high)

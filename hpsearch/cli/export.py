@@ -70,6 +70,14 @@ def export(
             help="Export what hpsearch ensemble chose: as one trained model, or a script.",
         ),
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit",
+            help="Export what hpsearch refit trained: the winner, or (with --ensemble) the"
+            " ensemble.",
+        ),
+    ] = False,
     quantize: Annotated[
         Quantization | None,
         typer.Option(
@@ -90,8 +98,9 @@ def export(
 ) -> None:
     """Write the best trial, another or the ensemble as a recipe, a Keras script or a model."""
     client = service_of(
-        context, server, "study", "output", "trial", "baseline", "confirmed", "ensemble", "quantize"
-    )
+        context, server, "study", "output", "trial", "baseline", "confirmed", "ensemble", "refit",
+        "quantize",
+    )  # fmt: skip
     if client is not None:
         form = form_of(output)
         refuse_to_replace(Path(output), form)
@@ -100,7 +109,7 @@ def export(
         with client:
             client.study(study).export(
                 output, trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
-                quantize=quantize, tell=tell,
+                refit=refit, quantize=quantize, tell=tell,
             )  # fmt: skip
         return
     place = workspace(home, storage)
@@ -115,6 +124,7 @@ def export(
         baseline=baseline,
         confirmed=confirmed,
         ensemble=ensemble,
+        refit=refit,
         data=data,
         test=test,
         quantize=quantize,

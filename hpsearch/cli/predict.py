@@ -60,6 +60,14 @@ def predict(
         bool,
         typer.Option("--ensemble", help="Of a study: predict with what hpsearch ensemble chose."),
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit",
+            help="Of a study: predict with what hpsearch refit trained, the winner or (with"
+            " --ensemble) the ensemble.",
+        ),
+    ] = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,6 +96,7 @@ def predict(
         output=output,
         trial=trial,
         ensemble=ensemble,
+        refit=refit,
         keep=_names(keep),
         overrides=overrides or (),
     )

@@ -195,6 +195,23 @@ class ServedStudy:
         asked = {} if members is None else {"members": members}
         return self._row("POST", "/ensemble", again=True, json=asked, seconds=WORK)
 
+    def refit(self, *, ensemble: bool = False) -> "ServedStudy":
+        """Queue the training of its winner on training and validation examples together.
+
+        Args:
+            ensemble: train the networks of its ensemble instead.
+
+        Returns:
+            The study of these runs; what was trained: :meth:`refitted`.
+        """
+        asked = {"ensemble": ensemble}
+        made = self._row("POST", "/refit", again=True, json=asked, seconds=WORK)
+        return ServedStudy(self.client, str(made["name"]))
+
+    def refitted(self, *, ensemble: bool = False) -> Row:
+        """What :meth:`refit` has trained, as ``hpsearch refit --json`` prints it."""
+        return self._row("GET", "/refit", params=_given(ensemble=ensemble))
+
     def report(self, file: str | Path) -> Path:
         """Write the page of ``hpsearch report``; where it is."""
         download(self.client.connection, f"{self._path}/report", {}, path := Path(file))
@@ -212,6 +229,7 @@ class ServedStudy:
         baseline: bool = False,
         confirmed: bool = False,
         ensemble: bool = False,
+        refit: bool = False,
         quantize: str | None = None,
         tell: Callable[[str], object] | None = None,
     ) -> Path:
@@ -226,6 +244,8 @@ class ServedStudy:
             baseline: the baseline in its place.
             confirmed: the confirmed winner in its place.
             ensemble: what ``hpsearch ensemble`` chose in its place.
+            refit: what ``hpsearch refit`` trained in its place: the winner, or, with ``ensemble``,
+                that.
             quantize: "int8" or "float16" for what weights of a model for other tools are stored in.
             tell: is told what was written.
 
@@ -237,7 +257,7 @@ class ServedStudy:
         called = path.name if form == "saved_model" else path.stem
         params = _given(
             format=form, trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
-            quantize=quantize, beside=form not in TEXTS,
+            refit=refit, quantize=quantize, beside=form not in TEXTS,
             file=called if re.fullmatch(PLAIN_NAME, called) else None,
         )  # fmt: skip
         told = download(self.client.connection, f"{self._path}/export", params, path)

@@ -128,15 +128,16 @@ def _averaged(
     if ensemble is None or ensemble["metric"] not in METRICS:
         return None
     metric, cost, alone = METRICS[ensemble["metric"]], ensemble["cost"], ensemble["single_cost"]
-    tested = [
-        one["result"]
-        for one in openings
-        if (one["study"], one["of"]) == (study, ENSEMBLE) and one["date"] >= ensemble["date"]
-    ]
+    last: dict[str, str] = {}
+    for one in openings:
+        is_own = (one["study"], one["of"]) == (study, ENSEMBLE)
+        if is_own and one["date"] >= ensemble["date"] and one["result"]:
+            how = f" ({_KINDS['refit']})" if "--refit" in one["opened_by"].split() else ""
+            last[how] = f"{headline(one['result'])}{how}"
     return {
         "gain": metric.signed(ensemble["gain"]),
         "ends": metric.ends(ensemble["gain_low"], ensemble["gain_high"]),
-        "tested": headline(tested[-1]) if tested and tested[-1] else "",
+        "tested": ", ".join(last[how] for how in sorted(last)),
         "value": metric.written(ensemble["value"]),
         "one": f"{1000 * cost['one']:.2f}",
         "alone": f"{1000 * alone['one']:.2f}",

@@ -47,7 +47,10 @@ def ensemble_script(
         shared.add("hpsearch.training.targets", "restored")
     facts = pieces.common(recipes, parts, shared)
     facts["docstring"] = _docstring(recipes, f"study {study}", value, parts)
-    facts["constants"] = [*pieces.constants(recipes, parts, data), *_own(networks)]
+    facts["constants"] = [
+        *pieces.constants(recipes, parts, data),
+        *_own(networks, has_epochs=facts["epochs"] == "epochs"),
+    ]
     always, some = set(schedules) == {"plateau"}, "plateau" in schedules
     lowering = pieces.lowering(first) if some else []
     facts["callbacks"] += lowering if always else []
@@ -111,8 +114,13 @@ def _table(name: str, functions: Mapping[str, str]) -> list[str]:
     return [f"{name} = {{", *lines, "}"]
 
 
-def _own(networks: Sequence[Network]) -> list[str]:
-    """The lines of the configurations and of the networks that have them."""
+def _own(networks: Sequence[Network], *, has_epochs: bool) -> list[str]:
+    """The lines of the configurations and of the networks that have them.
+
+    Args:
+        networks: see :func:`ensemble_script`.
+        has_epochs: whether each says how long it is trained, as those of refits differ in it.
+    """
     recipes = {network.name: network.recipe for network in networks}
     augmented = any(recipe.config.augment.is_on for recipe in recipes.values())
     several = len({recipe.config.network.builder for recipe in recipes.values()}) > 1
@@ -120,9 +128,13 @@ def _own(networks: Sequence[Network]) -> list[str]:
         name: _fields(recipe.config, is_augmented=augmented, has_builder=several)
         for name, recipe in recipes.items()
     }
-    rows = (f"    ({literal(n.name)}, {n.recipe.seed}, {literal(n.weight)})," for n in networks)
+    rows = []
+    for one in networks:
+        epochs = f"{one.recipe.training.epochs}, " if has_epochs else ""
+        rows.append(f"    ({literal(one.name)}, {one.recipe.seed}, {epochs}{literal(one.weight)}),")
     told = (
-        "# Of each network its configuration, seed, and the weight of its answers in the average."
+        f"# Of each network its configuration, seed, {'epochs, ' if has_epochs else ''}and the"
+        " weight of its answers in the average."
     )
     return [*mapping("CONFIGURATIONS", every), told, "ENSEMBLE = [", *rows, "]"]
 

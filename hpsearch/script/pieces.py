@@ -76,7 +76,8 @@ def common(recipes: Sequence[Recipe], parts: Parts, shared: Shared) -> dict[str,
         "target": parts.target is not None,
         "folds": len(parts.folds),
         "mixed": first.training.precision != "float32",
-        "callbacks": stopping(first),
+        "epochs": epochs_of(recipes),
+        "callbacks": stopping(first, epochs_of(recipes)),
     }
 
 
@@ -147,8 +148,18 @@ Callback = tuple[str, list[tuple[str, str]]]
 """A callback's class and its arguments, each with a comment or ""."""
 
 
-def stopping(recipe: Recipe) -> list[Callback]:
-    """Keras' callbacks that stop early and keep the best epoch."""
+def epochs_of(recipes: Sequence[Recipe]) -> str:
+    """How a script names the epochs of a training: a constant, or an argument where they differ."""
+    return "EPOCHS" if len({recipe.training.epochs for recipe in recipes}) == 1 else "epochs"
+
+
+def stopping(recipe: Recipe, epochs: str) -> list[Callback]:
+    """Keras' callbacks that stop early and keep the best epoch.
+
+    Args:
+        recipe: what is trained.
+        epochs: see :func:`epochs_of`.
+    """
     early, objective = recipe.training.early_stopping, recipe.objective
     found: list[Callback] = []
     kept = objective.epoch == "last"
@@ -159,7 +170,7 @@ def stopping(recipe: Recipe) -> list[Callback]:
         found.append(("EarlyStopping", arguments))
         kept = kept or both
     if not kept:
-        never = ("patience=EPOCHS", "never stops, but keeps the best epoch")
+        never = (f"patience={epochs}", "never stops, but keeps the best epoch")
         arguments = [*_monitor(objective.metric), never, ("restore_best_weights=True", "")]
         found.append(("EarlyStopping", arguments))
     return found
@@ -195,7 +206,7 @@ def constants(recipes: Sequence[Recipe], parts: Parts, data: Path) -> list[str]:
         (True, "INPUT_SHAPE", parts.input_shape, "shape of one example"),
         (True, "OUTPUTS", parts.outputs, "values that the network puts out for an example"),
         (True, "PRECISION", training.precision, "of the hidden layers"),
-        (True, "EPOCHS", training.epochs, "at most" if early else ""),
+        (epochs_of(recipes) == "EPOCHS", "EPOCHS", training.epochs, "at most" if early else ""),
         (bool(early), "PATIENCE", early and early.patience, "epochs without improvement"),
         (plateau, "FACTOR", slower.factor, "factor of the learning rate on a plateau"),
         (plateau, "PLATEAU", slower.patience, told),

@@ -100,6 +100,29 @@ class Confirmation(Answer):
     candidates: list[Candidate]
 
 
+class RefittedNetwork(Answer):
+    """A network that was trained again on training and validation examples."""
+
+    of: str
+    """The number of its trial, or "baseline"."""
+    seed: int
+    epochs: int
+    study: str
+    """The confirmation study, whose run the training is."""
+    trial: int
+    """The number of that run."""
+    weight: float
+    """In the ensemble; of the winner 1."""
+
+
+class Refitted(Answer):
+    """What was trained again, as ``hpsearch refit --json`` prints it."""
+
+    study: str
+    ensemble: bool
+    networks: list[RefittedNetwork]
+
+
 class Member(Answer):
     """A trained network that an ensemble was chosen from."""
 

@@ -67,6 +67,10 @@ def report_of(study: OpenStudy, form: Literal["html", "json"] = "html") -> Wante
     return Wanted(words=words, stem=study.name, ending=f".{form}")
 
 
+INSTEAD = ("baseline", "confirmed", "ensemble", "refit")
+"""What may be exported in place of a trial."""
+
+
 class Exporting(BaseModel):
     """What is exported of a study: options of ``hpsearch export``."""
 
@@ -75,13 +79,16 @@ class Exporting(BaseModel):
     format: Format = "toml"
     """A SavedModel is a folder, and comes as an archive (zip)."""
     trial: int | None = None
-    """Its number; null: the best one. This and the next three exclude each other."""
+    """Its number; null: the best one. This and the next four exclude each other, but for the last
+    two."""
     baseline: bool = False
     """The baseline in its place."""
     confirmed: bool = False
     """The confirmed winner in its place."""
     ensemble: bool = False
     """What ``hpsearch ensemble`` chose, as a model or a script."""
+    refit: bool = False
+    """What was trained again on training and validation examples: the winner, or the ensemble."""
     quantize: Quantization | None = None
     """Of onnx, tflite and xml: what weights are stored in."""
     file: Annotated[str, Field(pattern=rf"^{PLAIN_NAME}$")] | None = None
@@ -98,7 +105,7 @@ class Exporting(BaseModel):
     @property
     def chosen(self) -> list[str]:
         """What is exported in place of the best trial, in the command line's words."""
-        named = {key: getattr(self, key) for key in ("baseline", "confirmed", "ensemble")}
+        named = {key: getattr(self, key) for key in INSTEAD}
         of = [] if self.trial is None else [f"trial={self.trial}"]
         return [*of, *(key for key, is_given in named.items() if is_given)]
 

@@ -38,11 +38,14 @@ class Chosen:
     ensemble: Ensemble
     models: tuple[Model, ...]
     """In the order of its members."""
+    is_refit: bool = False
+    """Whether they were trained again, on training and validation examples."""
 
     @property
     def what(self) -> str:
         """How a reader is told of it."""
-        return f"the ensemble of {plural(len(self.models), 'network')}"
+        again = ", trained again on training and validation examples" if self.is_refit else ""
+        return f"the ensemble of {plural(len(self.models), 'network')}{again}"
 
     def members(self, parts_of: Callable[[Recipe, Path], Parts]) -> list[Member]:
         """The networks with their data.
@@ -119,6 +122,8 @@ class JudgedEnsemble:
     """What the ensemble of a study achieves on the test split."""
 
     ensemble: Ensemble
+    is_refit: bool
+    """Whether its networks were trained again, on training and validation examples."""
     result: AnyEvaluation
     single: str
     """What it is compared with, in words: one trained network."""
@@ -134,6 +139,7 @@ class JudgedEnsemble:
         return {
             "members": [one.model_dump(mode="json") for one in self.ensemble.members],
             "chosen": self.ensemble.date,
+            "refit": self.is_refit,
             "parameters": self.ensemble.cost.parameters,
             "test": dataclasses.asdict(self.result),
             "compared_with": self.single,
@@ -167,7 +173,7 @@ def judge_ensemble(
     from hpsearch.training.predicting import of_network  # noqa: PLC0415  # likewise
 
     access = Access(
-        opened_by=f"evaluate {study.name} --ensemble",
+        opened_by=f"evaluate {study.name}{' --refit' if chosen.is_refit else ''} --ensemble",
         study=study.name,
         of=ENSEMBLE,
         seeds=tuple(model.seed for model in chosen.models),
@@ -190,6 +196,7 @@ def judge_ensemble(
     library = Library(answers=answers, y=y, metric=metric, target=parts.target)
     return JudgedEnsemble(
         ensemble=chosen.ensemble,
+        is_refit=chosen.is_refit,
         result=result,
         single=single.name,
         beside=single.result,

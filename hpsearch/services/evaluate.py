@@ -21,6 +21,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.verdict import Bounds, Interval, mean_interval, middle
 from hpsearch.services.comparison import Comparison, plain
 from hpsearch.services.ensembles import (
+    Chosen,
     JudgedEnsemble,
     Single,
     chosen_ensemble,
@@ -30,7 +31,7 @@ from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
 from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
 from hpsearch.services.progress import Progress, SearchProgress
-from hpsearch.services.refit import refits
+from hpsearch.services.refits import groups_of, refit_of, refits, retrained_ensemble
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
 from hpsearch.tasks.evaluating import AnyEvaluation
@@ -202,7 +203,7 @@ def evaluate(
         top: how many of the best configurations are judged, from 1.
         baseline: judge the baseline, too, once it is confirmed.
         refit: retrain on training and validation examples first, for as many epochs as the
-            confirmed runs.
+            confirmed runs; of an ensemble all members.
         ensemble: judge the study's ensemble, too, beside the middle one of the best models.
         reference: train models of scikit-learn for comparison, too.
         means: what is retrained with, and where the data are.
@@ -215,20 +216,21 @@ def evaluate(
     """
     if top < 1:
         raise InputError(f"top = {top}: at least one configuration is evaluated")
-    if refit and ensemble:
-        raise InputError(
-            "--refit and --ensemble: members of an ensemble are not trained again; give only one"
-        )
     place = workspace.home
     with workspace.opened() as opened:
         found = load_study(opened, study)
         refuse_confirmation_study(found)
-        chosen = chosen_ensemble(found, place) if ensemble else None
+        chosen = chosen_ensemble(found, place, trained=not refit) if ensemble else None
         workspace.record(found)
         groups = confirmed_groups(found, place, top, progress, baseline=baseline)
         groups = groups or found_groups(found, place, top, progress, baseline=baseline)
         if refit:
-            groups = refits(found, groups, workspace, means, progress)
+            members = () if chosen is None else groups_of(chosen)
+            wanted = [refit_of(found, group) for group in (*groups, *members)]
+            trained = refits(found, wanted, workspace, means, progress)
+            groups, members = trained[: len(groups)], trained[len(groups) :]
+            if chosen is not None:
+                chosen = retrained_ensemble(chosen, members)
         check_weights(groups)
         section = load_dataset_override(found.file, means.overrides)
         with progress.steps() as report:
@@ -237,7 +239,7 @@ def evaluate(
             move_data(found, section.path)
         settle_device()  # only now: the workers of refits see all GPUs
         progress.say("TensorFlow takes a few seconds to start.")
-        _check_kept(dataset, groups, () if chosen is None else chosen.models)
+        _check_kept(dataset, groups, chosen)
         before = len(accesses(found, place))
         known = f"been accessed {times(before)}" if before else "never been accessed"
         progress.say(f"Accessing the test split of {dataset.source}, which has {known} before.")
@@ -262,17 +264,16 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _check_kept(dataset: Dataset, groups: Sequence[Group], members: Sequence[Model]) -> None:
+def _check_kept(dataset: Dataset, groups: Sequence[Group], chosen: Chosen | None) -> None:
     """Start TensorFlow, and check that all weights are what they are taken for."""
     start_tensorflow()
-    for model in members:
+    found = [(model, group.epochs is not None) for group in groups for model in group.models]
+    if chosen is not None:
+        found += [(model, chosen.is_refit) for model in chosen.models]
+    for model, is_refit in found:
         parts = split(dataset, model.recipe.dataset)
-        check_kept(model.recipe, parts, model.weights, model.value)
-    for group in groups:
-        for model in group.models:
-            parts = split(dataset, model.recipe.dataset)
-            value = model.value if group.epochs is None else None
-            check_kept(model.recipe, parts, model.weights, value)
+        # A refit's value is of examples that it was trained on.
+        check_kept(model.recipe, parts, model.weights, None if is_refit else model.value)
 
 
 def _judge(

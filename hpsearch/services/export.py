@@ -25,9 +25,11 @@ from hpsearch.services.forms import Exported, form_of, write_model, write_recipe
 from hpsearch.services.other_forms import check_form, write_other_model
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.services.progress import Progress
+from hpsearch.services.refit import refitted_winner
 from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
+from hpsearch.text import listed, plural
 from hpsearch.training.other_formats import Quantization
 
 
@@ -41,6 +43,7 @@ def export(
     baseline: bool = False,
     confirmed: bool = False,
     ensemble: bool = False,
+    refit: bool = False,
     data: Path | None = None,
     test: bool = False,
     quantize: Quantization | None = None,
@@ -57,6 +60,8 @@ def export(
         baseline: write the baseline instead.
         confirmed: write the confirmed winner instead: its median run.
         ensemble: write the study's ensemble instead, as a script or one model.
+        refit: write what ``hpsearch refit`` trained instead: the winner, or, with ``ensemble``, its
+            networks.
         data: of a script the file that its data go to; None: beside it.
         test: give a script the test split, too; the access is recorded.
         quantize: what the weights of a model for another tool are stored in; None: float32.
@@ -69,10 +74,9 @@ def export(
         UnreachableError: files that cannot be read or written.
         ProgramError: what was written is not what was meant; nothing is left.
     """
-    if (trial is not None) + baseline + confirmed + ensemble > 1:
-        raise InputError(
-            "--trial, --baseline, --confirmed and --ensemble exclude each other; give only one"
-        )
+    check_choice(
+        trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble, refit=refit
+    )
     path, form = Path(output), form_of(output)
     if form != "script" and (test or data is not None):
         raise InputError("--data and --test are for a script; write one with -o NAME.py")
@@ -84,6 +88,7 @@ def export(
             form,
             workspace,
             progress,
+            refit=refit,
             data=data,
             test=test,
             quantize=quantize,
@@ -92,7 +97,8 @@ def export(
     refuse_to_replace(path, form)
     home = workspace.home
     with workspace.study(study, writes=test) as found:
-        chosen = _confirmed(found, home) if confirmed else _chosen(found, home, trial, baseline)
+        special = _refitted if refit else _confirmed if confirmed else None
+        chosen = special(found, home) if special else _chosen(found, home, trial, baseline)
         if form != "recipe" and chosen.recipe.training.precision == "auto":
             raise InputError(
                 f"study {study}: its precision is not measured yet; run it first, or export a"
@@ -126,6 +132,30 @@ def export(
     return done
 
 
+def check_choice(
+    *,
+    trial: int | None = None,
+    baseline: bool = False,
+    confirmed: bool = False,
+    ensemble: bool = False,
+    refit: bool = False,
+) -> None:
+    """Refuse options that say two things of what is exported; arguments as of :func:`export`.
+
+    Raises:
+        InputError: there are such.
+    """
+    given = {
+        "--trial": trial is not None,
+        "--baseline": baseline,
+        "--confirmed": confirmed,
+        "--ensemble": ensemble,
+        "--refit": refit and not ensemble,  # of an ensemble it says how it was trained
+    }
+    if len(named := [option for option, is_given in given.items() if is_given]) > 1:
+        raise InputError(f"{listed(named)} exclude each other; give only one")
+
+
 def _access(study: OpenStudy, recipe: Recipe) -> Access:
     """How a script's access to the test split is recorded."""
     return Access(
@@ -150,7 +180,7 @@ class Chosen:
     """What was asked for, on the command line."""
 
 
-def model_of(study: OpenStudy, place: Home, trial: int | None) -> Chosen:
+def model_of(study: OpenStudy, place: Home, trial: int | None, *, refit: bool = False) -> Chosen:
     """What stands for a study where its model is used, with weights that are here.
 
     Args:
@@ -158,12 +188,15 @@ def model_of(study: OpenStudy, place: Home, trial: int | None) -> Chosen:
         place: the home.
         trial: a trial's number; None: the confirmed winner, or, where nothing is confirmed, the
             best trial.
+        refit: what ``hpsearch refit`` has trained of it, in place of both.
 
     Raises:
         InputError: an unknown trial, or no weights of it are here.
         NoTrialError: no trial of the study completed.
         UnfinishedError: confirmation runs are not done yet.
     """
+    if refit:
+        return _refitted(study, place)
     is_confirmed = trial is None and last_confirmed(study) is not None
     chosen = (
         _confirmed(study, place) if is_confirmed else _chosen(study, place, trial, baseline=False)
@@ -186,7 +219,9 @@ def model_of_recipe(study: OpenStudy, place: Home, recipe: Recipe) -> Chosen | N
         UnfinishedError: confirmation runs are not done yet.
     """
     trial = recipe.provenance.get("trial")
-    if "confirmed" in recipe.provenance:
+    if "refit_epochs" in recipe.provenance:
+        chosen = _refitted(study, place)
+    elif "confirmed" in recipe.provenance:
         chosen = _confirmed(study, place)
     else:
         chosen = _chosen(study, place, trial, baseline=trial is None)
@@ -244,6 +279,30 @@ def _confirmed(study: OpenStudy, place: Home) -> Chosen:
         ),
         weights=kept_weights(known.confirmation, place, run.number),
         option=" --confirmed",
+    )
+
+
+def _refitted(study: OpenStudy, place: Home) -> Chosen:
+    """The winner, trained again on training and validation examples.
+
+    Raises:
+        InputError: it was not, or its weights are not here.
+    """
+    group, model = refitted_winner(study, place)
+    of = group.leader.of
+    # Its value is of examples that it was trained on.
+    gone = ("trial", "value", "best_epoch")
+    provenance = {k: v for k, v in model.recipe.provenance.items() if k not in gone}
+    provenance |= {} if of == BASELINE else {"trial": int(of)}
+    provenance |= {"study": study.name, "refit_epochs": group.epochs}
+    return Chosen(
+        recipe=model.recipe.model_copy(update={"provenance": provenance}),
+        what=(
+            f"{told(of)}, trained again on training and validation examples (seed {model.seed},"
+            f" {plural(group.epochs or 0, 'epoch')})"
+        ),
+        weights=model.weights,
+        option=" --refit",
     )
 
 

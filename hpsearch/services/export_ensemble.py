@@ -14,11 +14,12 @@ from hpsearch.script.ensemble import Network, ensemble_script
 from hpsearch.search.ensemble import ENSEMBLE
 from hpsearch.search.leaders import told
 from hpsearch.search.study import OpenStudy
-from hpsearch.services.ensembles import Chosen, chosen_ensemble
+from hpsearch.services.ensembles import Chosen
 from hpsearch.services.forms import Exported, WrittenModel, trained_on, write_with
 from hpsearch.services.other_forms import write_other_with
 from hpsearch.services.overwriting import Form, refuse_to_replace
 from hpsearch.services.progress import Progress
+from hpsearch.services.refit import ensemble_to_use
 from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
@@ -37,6 +38,7 @@ def export_ensemble(
     workspace: Workspace,
     progress: Progress,
     *,
+    refit: bool = False,
     data: Path | None = None,
     test: bool = False,
     quantize: Quantization | None = None,
@@ -50,6 +52,7 @@ def export_ensemble(
         form: which; there is no recipe of several networks.
         workspace: home and storage.
         progress: is told what takes long.
+        refit: with its networks as ``hpsearch refit`` trained them.
         data: of a script the file that its data go to; None: beside it.
         test: give a script the test split, too; the access is recorded.
         quantize: what the weights of a model for another tool are stored in; None: float32.
@@ -73,7 +76,7 @@ def export_ensemble(
     home = workspace.home
     with workspace.study(study, writes=test) as found:
         # A script trains them anew.
-        chosen = chosen_ensemble(found, home, trained=form != "script")
+        chosen = ensemble_to_use(found, home, refit=refit, trained=form != "script")
         if overrides:
             chosen = _moved(chosen, found, overrides)
         done = Exported(what=chosen.what, path=path, form=form)

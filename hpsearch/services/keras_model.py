@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hpsearch.services.export import model_of
+from hpsearch.services.export import check_choice, model_of
 from hpsearch.services.forms import trained_on
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
@@ -10,7 +10,12 @@ from hpsearch.training.start import imported_quietly
 
 
 def keras_model(
-    study: str, workspace: Workspace, progress: Progress, *, trial: int | None = None
+    study: str,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    trial: int | None = None,
+    refit: bool = False,
 ) -> Any:
     """The confirmed winner, or, where nothing is confirmed, the best trial, with its weights.
 
@@ -19,6 +24,7 @@ def keras_model(
         workspace: home and storage.
         progress: is told what takes long.
         trial: another trial's number.
+        refit: what ``hpsearch refit`` trained of the winner.
 
     Returns:
         a ``keras.Model``, as ``hpsearch export`` writes it: of inputs as they are stored, or of the
@@ -28,8 +34,9 @@ def keras_model(
         InputError: an unknown study or trial, or no weights of it are here.
         NoTrialError: no trial of the study completed.
     """
+    check_choice(trial=trial, refit=refit)
     with workspace.study(study) as found:
-        chosen = model_of(found, workspace.home, trial)
+        chosen = model_of(found, workspace.home, trial, refit=refit)
     recipe, weights = chosen.recipe, chosen.weights
     assert weights is not None  # noqa: S101  # or it was refused
     parts = trained_on(recipe, weights, workspace.home, progress)

@@ -81,6 +81,7 @@ def predict(
     output: Path | None = None,
     trial: int | None = None,
     ensemble: bool = False,
+    refit: bool = False,
     keep: Sequence[str] = (),
     overrides: Sequence[str] = (),
     rows: int | None = None,
@@ -99,6 +100,7 @@ def predict(
             first examples are predicted.
         trial: of a study another trial than its best one, or than the confirmed winner.
         ensemble: predict with a study's ensemble.
+        refit: of a study predict with what ``hpsearch refit`` trained.
         keep: columns of a table that are copied in front of the predictions.
         overrides: ``dataset.KEY=VALUE``, where a table of text is written otherwise than the
             training data were.
@@ -115,7 +117,9 @@ def predict(
             raise InputError(f"-o {output}: is the data; choose another name")
         refuse_to_replace(output, "predictions")
     started = time.monotonic()
-    predictor = find_predictor(what, workspace, progress, trial=trial, ensemble=ensemble)
+    predictor = find_predictor(
+        what, workspace, progress, trial=trial, ensemble=ensemble, refit=refit
+    )
     examples = _open(data, predictor.takes, keep, overrides, SHOWN if output is None else rows)
     _check_names(keep, predictor.class_names)
     if output is not None:

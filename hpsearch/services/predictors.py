@@ -25,11 +25,11 @@ from hpsearch.outputs.trainings import trained_alike
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search.study import OpenStudy
-from hpsearch.services.ensembles import chosen_ensemble
-from hpsearch.services.export import Chosen, model_of, model_of_recipe
+from hpsearch.services.export import Chosen, check_choice, model_of, model_of_recipe
 from hpsearch.services.forms import trained_on
 from hpsearch.services.new_rows import Takes
 from hpsearch.services.progress import Progress
+from hpsearch.services.refit import ensemble_to_use
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.ensemble import Member
 from hpsearch.training.start import start_tensorflow
@@ -72,6 +72,7 @@ def find_predictor(
     *,
     trial: int | None = None,
     ensemble: bool = False,
+    refit: bool = False,
 ) -> Predictor:
     """The predictor that a user names.
 
@@ -85,15 +86,16 @@ def find_predictor(
         trial: of a study another trial's number.
         ensemble: of a study its ensemble. It is never taken unasked: it costs several times as
             much, and what it adds may be noise.
+        refit: of a study its winner or ensemble as ``hpsearch refit`` trained it.
 
     Raises:
         InputError: nothing of that name, or no weights of it are here.
         NoTrialError: no trial of the study completed.
         UnreachableError: files that cannot be read.
     """
-    if trial is not None and ensemble:
-        raise InputError("--trial and --ensemble exclude each other; give only one")
-    option = "--ensemble" if ensemble else None if trial is None else f"--trial {trial}"
+    check_choice(trial=trial, ensemble=ensemble, refit=refit)
+    option = "--ensemble" if ensemble else "--refit" if refit else None
+    option = option if trial is None else f"--trial {trial}"
     path = Path(what)
     form = _form(path)
     if form is not None:
@@ -112,8 +114,8 @@ def find_predictor(
         raise InputError(_nothing(what, path))
     with workspace.study(what) as study:
         if ensemble:
-            return _of_ensemble(study, workspace.home, progress)
-        chosen = model_of(study, workspace.home, trial)
+            return _of_ensemble(study, workspace.home, progress, refit=refit)
+        chosen = model_of(study, workspace.home, trial, refit=refit)
     chosen = replace(chosen, what=f"study {what}, {chosen.what}")
     return _of_chosen(chosen, workspace.home, progress)
 
@@ -191,9 +193,9 @@ def _of_chosen(chosen: Chosen, home: Home, progress: Progress) -> Predictor:
     )
 
 
-def _of_ensemble(study: OpenStudy, home: Home, progress: Progress) -> Predictor:
+def _of_ensemble(study: OpenStudy, home: Home, progress: Progress, *, refit: bool) -> Predictor:
     """The ensemble of a study."""
-    chosen = chosen_ensemble(study, home)
+    chosen = ensemble_to_use(study, home, refit=refit)
     members = chosen.members(lambda recipe, weights: _inputs_of(recipe, weights, home, progress))
     first = members[0]
     return Predictor(

@@ -1,91 +1,186 @@
-"""Refitting: configurations are trained once more on training and validation examples together."""
+"""Refitting: what a study came to is trained once more, on training and validation examples."""
 
-import statistics
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Any
 
-from hpsearch.errors import InputError, NoTrialError
-from hpsearch.search.attributes import BEST_EPOCH_KEY, EPOCHS_KEY, FOLDS_KEY
-from hpsearch.search.confirmation import ensure_confirmation_study, queue, results
-from hpsearch.search.shapes import Kind
+from hpsearch.home import Home
+from hpsearch.search import submissions
+from hpsearch.search.attributes import SUBMISSION_KEY
+from hpsearch.search.budget import ending
+from hpsearch.search.confirmation import refuse_confirmation_study
+from hpsearch.search.leaders import told
+from hpsearch.search.lookup import load_study
+from hpsearch.search.shapes import Submission
 from hpsearch.search.study import OpenStudy
-from hpsearch.services.jobs import Means, run_jobs
-from hpsearch.services.models import Group, kept_model
-from hpsearch.services.progress import Progress, SearchProgress
+from hpsearch.services.ensembles import Chosen, chosen_ensemble
+from hpsearch.services.jobs import HERE, Means
+from hpsearch.services.models import Group, Model
+from hpsearch.services.progress import SearchProgress, Silent
+from hpsearch.services.refits import (
+    Refit,
+    groups_of,
+    kept_refits,
+    queue_refits,
+    refit_of,
+    refits,
+    retrained_ensemble,
+    winner_of,
+)
 from hpsearch.services.workspace import Workspace
+from hpsearch.text import plural
 
 
-def refits(
-    study: OpenStudy,
-    groups: Sequence[Group],
+@dataclass(frozen=True, kw_only=True)
+class Refitted:
+    """Networks that were trained on training and validation examples."""
+
+    study: str
+    groups: Sequence[Group]
+    """The winner, or the configurations of an ensemble."""
+    ensemble: Chosen | None = None
+    """The ensemble, trained again; None: it is the winner."""
+
+    @property
+    def what(self) -> str:
+        """How a reader is told of it."""
+        if self.ensemble is not None:
+            return f"the ensemble of {plural(len(self.ensemble.models), 'network')}"
+        return self.groups[0].name
+
+    def plain(self) -> dict[str, Any]:
+        """What was trained as JSON."""
+        shares = {} if self.ensemble is None else _shares(self.ensemble)
+        return {
+            "study": self.study,
+            "ensemble": self.ensemble is not None,
+            "networks": [
+                {
+                    "of": group.leader.of,
+                    "seed": model.seed,
+                    "epochs": group.epochs,
+                    "study": model.study,
+                    "trial": model.trial.number,
+                    "weight": shares.get(model.trial.number, 1.0),
+                }
+                for group in self.groups
+                for model in group.models
+            ],
+        }
+
+
+def refit(
+    study: str,
     workspace: Workspace,
-    means: Means,
     progress: SearchProgress,
-) -> list[Group]:
-    """Train each of a study's groups on all examples but the test split's, with the same seeds.
+    *,
+    ensemble: bool = False,
+    means: Means = HERE,
+) -> Refitted:
+    """Train the winner of a study, or its ensemble's networks, on all but the test split.
+
+    The winner is the confirmed one, of whose runs the one in the middle is trained again; where
+    nothing is confirmed it is the best trial. What is there already is not trained again.
+
+    Args:
+        study: its name.
+        workspace: home and storage.
+        progress: shows the trainings.
+        ensemble: train the networks of the study's ensemble, each with its seed.
+        means: what they are trained with.
+
+    Raises:
+        InputError: an unknown study, a confirmation study, or no ensemble.
+        NoTrialError: no trial of the study completed, or no training.
+        UnfinishedError: confirmation runs are not done yet.
+        StoppedError: it was stopped; the same call goes on.
+    """
+    with workspace.opened() as opened:
+        found = load_study(opened, study)
+        refuse_confirmation_study(found)
+        chosen, wanted = _wanted(found, workspace.home, ensemble=ensemble)
+        workspace.record(found)
+        groups = refits(found, wanted, workspace, means, progress)
+        again = None if chosen is None else retrained_ensemble(chosen, groups)
+        return Refitted(study=study, groups=groups, ensemble=again)
+
+
+def refitted(study: OpenStudy, place: Home, *, ensemble: bool = False) -> Refitted:
+    """What :func:`refit` has trained, with weights that are here.
+
+    Raises:
+        InputError: it was not, or its weights are not here; or there is no ensemble.
+        NoTrialError: no trial of the study completed.
+        UnfinishedError: confirmation runs are not done yet.
+    """
+    chosen, wanted = _wanted(study, place, ensemble=ensemble)
+    again = f"hpsearch refit {study.name}{' --ensemble' if ensemble else ''}"
+    groups = kept_refits(study, wanted, place, again=again)
+    members = None if chosen is None else retrained_ensemble(chosen, groups)
+    return Refitted(study=study.name, groups=groups, ensemble=members)
+
+
+def refitted_winner(study: OpenStudy, place: Home) -> tuple[Group, Model]:
+    """The refit of what a study came to: its configuration, and the one network of it."""
+    group = refitted(study, place).groups[0]
+    return group, group.models[0]
+
+
+def ensemble_to_use(study: OpenStudy, place: Home, *, refit: bool, trained: bool = True) -> Chosen:
+    """The ensemble of a study, with weights that are here.
 
     Args:
         study: the study.
-        groups: the models of some of its configurations.
-        workspace: home and storage.
-        means: what they are trained with.
-        progress: shows the trainings.
-
-    Returns:
-        The groups, with the models that were trained.
+        place: the home.
+        refit: with its networks as :func:`refit` trained them.
+        trained: whether the weights are needed; those of refits always are.
 
     Raises:
-        NoTrialError: no training of one of them completed.
-        StoppedError: it was stopped; the same call goes on.
+        InputError: there is no ensemble, or some weights are not here.
     """
-    confirmation = ensure_confirmation_study(study)
-    epochs = [_queue(study, confirmation, group, progress) for group in groups]
-    run_jobs(confirmation, workspace, means, progress)
-    trained = []
-    for group, count in zip(groups, epochs, strict=True):
-        seeds = [model.seed for model in group.models]
-        runs = results(study, confirmation, seeds, Kind.REFIT, count).get(group.leader.of)
-        if not runs:
-            raise NoTrialError(
-                f"study {study.name}: no training of {group.name} completed; hpsearch trials"
-                f" {confirmation.name} shows why"
-            )
-        if len(runs) < len(seeds):
-            progress.say(
-                f"warning: only {len(runs)} of {len(seeds)} trainings of {group.name} have a value."
-            )
-        models = tuple(
-            kept_model(confirmation, runs[seed], workspace.home) for seed in sorted(runs)
-        )
-        trained.append(replace(group, models=models, epochs=count))
-    return trained
+    chosen = refitted(study, place, ensemble=True).ensemble if refit else None
+    return chosen or chosen_ensemble(study, place, trained=trained)
 
 
-def _queue(study: OpenStudy, confirmation: OpenStudy, group: Group, progress: Progress) -> int:
-    """Queue the last trainings of a configuration; for how many epochs.
+def submit_refit(
+    study: OpenStudy, who: str, workspace: Workspace, *, ensemble: bool = False
+) -> tuple[OpenStudy, Submission]:
+    """Have the service refit a study that was submitted to it; asked for again, it is the same.
 
-    That is the middle of what its runs, or their folds, took to their best epoch: fixed before the
-    test split is opened, and from validation alone.
+    Args:
+        study: the study; its runs count for its user, and have its priority.
+        who: asks for it.
+        workspace: home and storage.
+        ensemble: as of :func:`refit`.
+
+    Returns:
+        The confirmation study, of which the trainings are runs, and what is known of it.
+
+    Raises:
+        StateError: the study was not submitted.
+        InputError: as :func:`refit`; so are the others.
     """
-    key = BEST_EPOCH_KEY if study.file.objective.epoch == "best" else EPOCHS_KEY
-    known = [model.trial.user_attrs for model in group.models if key in model.trial.user_attrs]
-    took = [
-        int(fold["best_epoch"]) if key == BEST_EPOCH_KEY else int(attrs[key])
-        for attrs in known
-        for fold in attrs.get(FOLDS_KEY) or [{"best_epoch": attrs[key]}]
-    ]
-    if not took:
-        raise InputError(
-            f"study {study.name}: another program has changed how many epochs the runs of"
-            f" {group.name} took; run it again: hpsearch confirm {study.name}"
-        )
-    epochs = statistics.median_low(took)
-    own = [model.seed for model in group.models]
-    queue(confirmation, study, [group.leader], own, Kind.REFIT, epochs)
-    done = results(study, confirmation, own, Kind.REFIT, epochs).get(group.leader.of, {})
-    progress.say(
-        f"Training {group.name} on training and validation examples for {epochs} epochs (its runs"
-        f" took {min(took)} to {max(took)}), with the same seeds; new runs:"
-        f" {len(own) - len(done)}."
-    )
-    return epochs
+    of = submissions.submission_of(study)
+    refuse_confirmation_study(study)
+    chosen, wanted = _wanted(study, workspace.home, ensemble=ensemble)
+    workspace.record(study)
+    runs, new = queue_refits(study, wanted, Silent())
+    known = runs.optuna.user_attrs.get(SUBMISSION_KEY)
+    is_over = ending(runs) is not None
+    if known is not None and not new and (is_over or known["state"] == "queued"):
+        return runs, Submission.model_validate(known)
+    what = told(wanted[0].group.leader.of) if chosen is None else chosen.what
+    return runs, submissions.submit_runs(runs, of, who, f"{what}, refitted")
+
+
+def _wanted(study: OpenStudy, place: Home, *, ensemble: bool) -> tuple[Chosen | None, list[Refit]]:
+    """What is trained: an ensemble with its configurations, or the winner alone."""
+    if not ensemble:
+        return None, [refit_of(study, winner_of(study, place), middle_alone=True)]
+    chosen = chosen_ensemble(study, place, trained=False)
+    return chosen, [refit_of(study, group) for group in groups_of(chosen)]
+
+
+def _shares(chosen: Chosen) -> dict[int, float]:
+    """The weights of an ensemble's members, by the number of their run."""
+    return {one.trial: one.weight for one in chosen.ensemble.members}

@@ -29,6 +29,7 @@ from hpsearch.services.export import export
 from hpsearch.services.jobs import Means
 from hpsearch.services.predict import predict
 from hpsearch.services.progress import Silent
+from hpsearch.services.refit import refit
 from hpsearch.services.report import report
 from hpsearch.services.search import Settings, search
 from hpsearch.services.workspace import Workspace
@@ -53,6 +54,15 @@ largest = {}
 for name in ("together.keras", "together"):
     largest[name] = export("small", name, place, silent, ensemble=True).model.largest
     predict(name, Path("new.npy"), place, silent, output=Path(f"{name}.csv"))
+retrained = evaluate("small", place, silent, refit=True, ensemble=True, means=means)
+options = {"one": {"refit": True}, "all": {"refit": True, "ensemble": True}}
+refit("small", place, silent, means=means)
+for name, option in options.items():
+    export("small", f"refit-{name}.keras", place, silent, **option)
+    predict("small", Path("new.npy"), place, silent, output=Path(f"own-{name}.csv"), **option)
+    predict(
+        f"refit-{name}.keras", Path("new.npy"), place, silent, output=Path(f"refit-{name}.csv")
+    )
 if sys.argv[1] == "script":
     export("small", "alone/several.py", place, silent, ensemble=True)
 page = report("small", place, silent).page().decode()
@@ -66,6 +76,7 @@ facts = {
     "chosen": chosen.plain(),
     "again": again.plain(),
     "judged": judged.plain(),
+    "retrained": retrained.plain(),
     "largest": largest,
     "page": "Ensemble of" in page,
 }
@@ -113,9 +124,12 @@ def test_an_ensemble_is_what_its_members_say_by_weight(
     opened = [json.loads(line) for line in record]
     assert [one["opened_by"] for one in opened if "opened_by" in one] == [
         "evaluate small", "evaluate small --ensemble",
+        "evaluate small --refit", "evaluate small --refit --ensemble",
     ]  # fmt: skip
+    check_refit(facts["retrained"], chosen, cli.folder)
     accuracy = judged["ensemble"]["test"]["accuracy"]
-    assert opened[-1]["result"]["accuracy"] == [accuracy]
+    results = [one["result"] for one in opened if "result" in one]
+    assert results[1]["accuracy"] == [accuracy]
     alone = judged["candidates"][0]
     middle = next(one for one in alone["models"] if one["seed"] == alone["middle"])
     gain = accuracy - middle["test"]["accuracy"]
@@ -126,6 +140,22 @@ def test_an_ensemble_is_what_its_members_say_by_weight(
     assert facts["fewer"] == 4
     (line,) = facts["left_out"]
     assert re.search(r"warning: left out: .*trial-00000.*is damaged or does not fit", line)
+
+
+def check_refit(retrained: dict[str, Any], chosen: dict[str, Any], folder: Path) -> None:
+    """The members were trained again on validation examples, too, and are taken so."""
+    assert retrained["ensemble"]["refit"]
+    weights = {(one["of"], one["seed"]): one["weight"] for one in chosen["members"]}
+    assert {
+        (one["of"], one["seed"]): pytest.approx(one["weight"])
+        for one in retrained["ensemble"]["members"]
+    } == weights
+    assert retrained["candidates"][0]["refit_epochs"] in (1, 2)
+    before = answers(folder / "own.csv")
+    for name in ("one", "all"):
+        own = answers(folder / f"own-{name}.csv")
+        np.testing.assert_allclose(own, answers(folder / f"refit-{name}.csv"), atol=1e-5)
+        assert np.abs(own - before).max() > 1e-3
 
 
 def check_script(said: str, chosen: dict[str, Any]) -> None:

@@ -101,7 +101,9 @@ def averaged_numbers() -> tuple[list[Recipe], Parts]:
     recipe, parts = numbers()
     config = {"members": 2, "lr_schedule": "cosine"}
     other = table_recipe(regression=True, **WHOLE, **config)
-    return [recipe, other, recipe.model_copy(update={"seed": 7})], replace(parts, others=())
+    longer = recipe.training.model_copy(update={"epochs": 3})  # as refits may differ
+    recipes = [recipe, other, recipe.model_copy(update={"seed": 7, "training": longer})]
+    return recipes, replace(parts, others=())
 
 
 def averaged_images() -> tuple[list[Recipe], Parts]:

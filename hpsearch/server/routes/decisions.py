@@ -1,4 +1,4 @@
-"""What becomes of studies: pause, resume, cancel, another priority or budget, confirm, remove."""
+"""What becomes of studies: pause, resume, cancel, priority, budget, confirm, refit, remove."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +24,7 @@ from hpsearch.server.tokens import Token
 from hpsearch.server.who import Reader, Submitter, may_change
 from hpsearch.services import confirm as confirming
 from hpsearch.services import decide
+from hpsearch.services import refit as refits
 from hpsearch.services.decide import Act
 from hpsearch.services.going_on import refuse_changed
 
@@ -71,7 +72,19 @@ class Confirming(BaseModel):
     """Choose the smallest network that the seeds cannot tell from the first."""
 
 
+class Refitting(BaseModel):
+    """What is trained again: the options of ``hpsearch refit``."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    ensemble: Annotated[bool, Field(strict=True)] = False
+    """The networks of the study's ensemble, in place of the winner."""
+
+
 _USUAL = Confirming()
+_WINNER = Refitting()
+
+Ensemble = Annotated[bool, Query(description="Of the study's ensemble, in place of the winner.")]
 
 Now = Annotated[
     bool, Query(description="At once: progress since a trial's last checkpoint is lost.")
@@ -180,6 +193,40 @@ def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
     study = load_study(here.storage, name)
     return as_json(request, confirming.confirmation_of(study).plain())
+
+
+@router.post("/{name}/refit", status_code=202, response_model=described.Study)
+async def refit(
+    here: Here, token: Submitter, name: Name, asked: Annotated[Refitting, Body()] = _WINNER
+) -> JSONResponse:
+    """Queue the training of the winner on training and validation examples, as ``hpsearch refit``.
+
+    It is a run of ``NAME.confirm``, with the priority and the user of the study. Asked for again,
+    it is the same.
+    """
+    await _refuse_changed(here, token, name)
+    return await run_sync(_refitting, here, token, name, asked)
+
+
+def _refitting(here: Service, token: Token, name: str, asked: Refitting) -> JSONResponse:
+    """Queue the trainings; the row of their study."""
+    study = _own(here, token, name)
+    with _noted(here):
+        runs, submission = refits.submit_refit(
+            study, token.name, here.workspace, ensemble=asked.ensemble
+        )
+        row = row_of(here, runs, submission)
+    return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
+
+
+@router.get("/{name}/refit", response_model=results.Refitted, responses=described.UNCHANGED)
+def refitted(
+    request: Request, here: Here, _: Reader, name: Name, ensemble: Ensemble = False
+) -> Response:
+    """What was trained so, as ``hpsearch refit --json`` prints it."""
+    study = load_study(here.storage, name)
+    found = refits.refitted(study, here.workspace.home, ensemble=ensemble)
+    return as_json(request, found.plain())
 
 
 async def _refuse_changed(here: Service, token: Token, name: str) -> None:

@@ -31,9 +31,17 @@ from hpsearch.server.routes.studies import Here, Name
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Token
 from hpsearch.server.who import Reader, Submitter, may_change
-from hpsearch.services.downloads import Downloads, Exporting, Wanted, export_of, report_of
+from hpsearch.services.downloads import (
+    INSTEAD,
+    Downloads,
+    Exporting,
+    Wanted,
+    export_of,
+    report_of,
+)
 from hpsearch.services.ensemble import MOST
 from hpsearch.services.ensemble_apart import ensemble_apart
+from hpsearch.services.export import check_choice
 from hpsearch.services.forms import form_of
 from hpsearch.services.going_on import refuse_code
 from hpsearch.services.other_forms import check_form
@@ -124,9 +132,7 @@ async def export(
     a script with its data, a recipe with files of its own. Data from a path are for the study's own
     user. The header ``Hpsearch-Told`` says what the command does of it, percent-encoded.
     """
-    if len(asked.chosen) > 1:
-        given = " and ".join(one.partition("=")[0] for one in asked.chosen)
-        raise RefusedError(422, f"{given} exclude each other; give only one")
+    _check_choice(asked)
     _check_form(asked)
 
     def wanted(study: OpenStudy) -> Wanted:
@@ -141,6 +147,18 @@ async def export(
         return replace(export_of(study, asked), names=here.names(study))
 
     return await _download(request, here, token, name, wanted)
+
+
+def _check_choice(asked: Exporting) -> None:
+    """Refuse two things that are exported.
+
+    Raises:
+        RefusedError: they are asked for.
+    """
+    try:
+        check_choice(**asked.model_dump(include={"trial", *INSTEAD}))
+    except InputError as error:
+        raise RefusedError(422, str(error).replace("--", "")) from None
 
 
 def _check_form(asked: Exporting) -> None:

@@ -18,7 +18,7 @@ from hpsearch.search.study import OpenStudy
 STUDY = '[dataset]\nsource = "digits"\n[space]\nlayers = { type = "int", low = 1, high = 2 }\n'
 ASKING = (
     "worker", "stop", "enqueue", "fork", "show", "trials", "logs", "best", "confirm", "ensemble",
-    "evaluate", "report", "export", "reproduce", "delete",
+    "refit", "evaluate", "report", "export", "reproduce", "delete",
 )  # fmt: skip
 
 

@@ -154,6 +154,9 @@ def test_the_routes_of_the_contract_are_asked_as_it_says(file: Path) -> None:
         study = client.study("small")
         assert study.fork(file, priority=-1).name == "new"
         assert study.confirm(top=2).name == "new"
+        assert study.refit(ensemble=True).name == "new"
+        study.refitted()
+        study.refitted(ensemble=True)
         study.change(budget={"trials": 9})
         study.delete()
         client.remove_dataset("a b.csv")
@@ -162,8 +165,11 @@ def test_the_routes_of_the_contract_are_asked_as_it_says(file: Path) -> None:
     assert asked[1][:2] == ("POST", "/v1/studies/small/confirm")
     expected = {"top": 2, "seeds": None, "new_split": False, "smallest": None}
     assert json.loads(asked[1][2]) == expected
-    assert asked[2] == ("PATCH", "/v1/studies/small", b'{"budget":{"trials":9}}')
-    assert [one[:2] for one in asked[3:]] == [
+    assert asked[2] == ("POST", "/v1/studies/small/refit", b'{"ensemble":true}')
+    assert asked[5] == ("PATCH", "/v1/studies/small", b'{"budget":{"trials":9}}')
+    assert [one[:2] for one in [*asked[3:5], *asked[6:]]] == [
+        ("GET", "/v1/studies/small/refit"),
+        ("GET", "/v1/studies/small/refit?ensemble=true"),
         ("DELETE", "/v1/studies/small"),
         ("DELETE", "/v1/datasets/a%20b.csv"),
     ]

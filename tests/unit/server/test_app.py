@@ -27,6 +27,7 @@ SUBMITTING = {
     ("DELETE", "/v1/studies/{name}"),
     ("POST", "/v1/studies/{name}/fork"),
     ("POST", "/v1/studies/{name}/confirm"),
+    ("POST", "/v1/studies/{name}/refit"),
     ("POST", "/v1/studies/{name}/ensemble"),
     ("POST", "/v1/studies/{name}/pause"),
     ("POST", "/v1/studies/{name}/resume"),

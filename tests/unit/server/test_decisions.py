@@ -14,14 +14,16 @@ from uploading import CSV, looked_at_here
 
 from hpsearch.environment import STORAGE_VARIABLE
 from hpsearch.errors import EXIT_INPUT, InputError
-from hpsearch.home import Home
+from hpsearch.home import WEIGHTS, Home
 from hpsearch.search import budget, claims, submissions
+from hpsearch.search.attributes import BEST_EPOCH_KEY
 from hpsearch.search.lookup import load_study
 from hpsearch.search.study import OpenStudy
 from hpsearch.server.queue import Queue
 from hpsearch.services import apart, decide, forked
 from hpsearch.services.confirm import submit_confirmation
 from hpsearch.services.workspace import Workspace
+from hpsearch.space import suggest_config
 from hpsearch.workers.identity import identity
 from hpsearch.workers.presence import present
 
@@ -288,6 +290,39 @@ def test_a_confirmation_that_is_done_is_told_and_goes_on_when_more_is_asked(
     assert (again["state"], again["waiting"], again["complete"]) == ("queued", 3, 2)
     run_all(served)
     assert whats(served, "small.confirm") == ["submitted", "ended", "extended", "ended"]
+
+
+def test_a_refit_is_queued_once_and_told_when_it_is_done(served: Served) -> None:
+    study = submitted(served, trials=1)
+    path = "/v1/studies/small/refit"
+    assert served.ask("POST", path, "submit").status_code == 409  # no trial completed
+    trial = claims.claim(study)
+    assert trial is not None
+    suggest_config(study.file.space, trial)
+    trial.set_user_attr(BEST_EPOCH_KEY, 7)
+    study.optuna.tell(trial, 0.5)
+    untrained = served.ask("GET", path, "read")
+    assert untrained.status_code == 422
+    assert "was not trained on training and validation examples" in untrained.json()["detail"]
+    first, again = (served.ask("POST", path, "submit", json={}) for _ in range(2))
+    assert (first.status_code, first.headers["location"]) == (202, "/v1/studies/small.confirm")
+    assert first.json() == again.json()
+    assert (first.json()["state"], first.json()["waiting"]) == ("queued", 1)
+    [event] = served.storage.events("small.confirm")
+    assert (event.what, event.detail) == ("submitted", "trial 0, refitted")
+    assert served.ask("POST", path, "other").status_code == 403
+    assert served.ask("POST", path, "submit", json={"ensemble": 1}).status_code == 422
+    none = served.ask("POST", path, "submit", json={"ensemble": True})
+    assert (none.status_code, "no ensemble is chosen" in none.json()["detail"]) == (422, True)
+    waits = served.ask("GET", path, "read")
+    assert (waits.status_code, "still to be trained" in waits.json()["detail"]) == (409, True)
+    run_all(served)
+    weights = served.home.trial_run("small.confirm", 0) / WEIGHTS
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    found = served.ask("GET", path, "read").json()
+    assert (found["study"], found["ensemble"]) == ("small", False)
+    assert [(one["of"], one["epochs"], one["trial"]) for one in found["networks"]] == [("0", 7, 0)]
 
 
 def test_what_was_killed_before_it_was_acknowledged_is_done_when_asked_for_again(

@@ -22,7 +22,6 @@ from hpsearch.search.leaders import leaders
 from hpsearch.search.recipes import trial_seed
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.ensembles import chosen_ensemble
-from hpsearch.services.evaluate import evaluate
 from hpsearch.services.export import export
 from hpsearch.services.forms import Exported
 from hpsearch.services.predictors import find_predictor
@@ -166,8 +165,8 @@ def test_options_that_name_another_network_exclude_the_ensemble(home: Home) -> N
         export("study", "best.keras", place, silent, ensemble=True, confirmed=True)
     with pytest.raises(InputError, match="--trial and --ensemble exclude each other"):
         find_predictor("study", place, silent, trial=0, ensemble=True)
-    with pytest.raises(InputError, match="--refit and --ensemble: members of an ensemble are not"):
-        evaluate("study", place, silent, refit=True, ensemble=True)
+    with pytest.raises(InputError, match="--trial and --refit exclude each other"):
+        find_predictor("study", place, silent, trial=0, refit=True)
 
 
 def test_one_training_has_no_ensemble(home: Home, tmp_path: Path) -> None:

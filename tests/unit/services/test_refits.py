@@ -1,0 +1,268 @@
+"""Refits: which networks are trained again, for how long, and what is taken where."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fakes
+import pytest
+from averaged import ensemble
+from optuna.trial import FrozenTrial
+
+from hpsearch.data.inputs import write_inputs
+from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError, UnfinishedError
+from hpsearch.home import INPUTS, WEIGHTS, Home
+from hpsearch.objective import Objective
+from hpsearch.search import attributes as attr
+from hpsearch.search.confirmation import ensure_confirmation_study, kind_of, queue, seeds
+from hpsearch.search.ensemble import keep_ensemble
+from hpsearch.search.leaders import Leader, leaders
+from hpsearch.search.recipes import recipe_of, trial_seed
+from hpsearch.search.shapes import Kind
+from hpsearch.search.study import OpenStudy
+from hpsearch.services import refits
+from hpsearch.services.ensembles import chosen_ensemble
+from hpsearch.services.export import export, model_of
+from hpsearch.services.predictors import find_predictor
+from hpsearch.services.progress import Silent
+from hpsearch.services.refit import ensemble_to_use, refit, refitted
+from hpsearch.services.refits import groups_of, refit_of, retrained_ensemble, winner_of
+from hpsearch.services.workspace import Workspace
+
+
+class Trained:
+    """Runs what waits in a confirmation study, in place of workers."""
+
+    def __init__(self, home: Home) -> None:
+        self.home, self.failing = home, set[int]()
+
+    def run(self, confirmation: OpenStudy, *_: object) -> None:
+        def train(recipe: Any, parts: Any, run: Path, watch: Any) -> Any:
+            if recipe.seed in self.failing:
+                raise TrialFailedError(Failure.DIVERGED, "not a number")
+            outcome = fakes.train(recipe, parts, run, watch)
+            (run / WEIGHTS).touch()
+            write_inputs(run / INPUTS, fakes.parts())
+            return outcome
+
+        job = Objective(study=confirmation, parts=fakes.parts(), home=self.home, trainer=train)
+        while job.run_one():
+            pass
+
+
+@pytest.fixture
+def trained(home: Home, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    found = Trained(home)
+    monkeypatch.setattr(refits, "run_jobs", found.run)
+    return found
+
+
+@pytest.fixture
+def study(open_study: Callable[..., OpenStudy], trained: Trained) -> OpenStudy:
+    """A study of two trials, each of 4 epochs; the second is the better one."""
+    opened = open_study(budget={"trials": 2}, training={"epochs": 4})
+    trained.run(opened)
+    return opened
+
+
+@pytest.fixture
+def place(home: Home) -> Workspace:
+    return Workspace(home=home)
+
+
+def confirm(study: OpenStudy, trained: Trained, count: int = 3) -> OpenStudy:
+    runs = ensure_confirmation_study(study)
+    queue(runs, study, leaders(study, 1), seeds(study, count))
+    trained.run(runs)
+    return runs
+
+
+def best(study: OpenStudy) -> FrozenTrial:
+    return study.optuna.best_trial
+
+
+def kinds(study: OpenStudy) -> list[Kind]:
+    runs = ensure_confirmation_study(study)
+    return [kind_of(one.user_attrs) for one in runs.trials()]
+
+
+def test_the_best_trial_is_trained_again_on_validation_examples_too(
+    study: OpenStudy, place: Workspace
+) -> None:
+    found = refit("study", place, Silent())
+    (network,) = found.plain()["networks"]
+    seed, number = trial_seed(study, best(study)), best(study).number
+    assert network == {
+        "of": str(number), "seed": seed, "epochs": 4, "study": "study.confirm", "trial": 0,
+        "weight": 1.0,
+    }  # fmt: skip
+    runs = ensure_confirmation_study(study)
+    recipe = recipe_of(runs, runs.trials()[0])
+    assert (recipe.seed, recipe.dataset.include_validation) == (seed, True)
+    assert (recipe.training.epochs, recipe.training.early_stopping) == (4, False)
+    assert recipe.objective.epoch == "last"
+
+
+def test_what_is_there_is_not_trained_again(study: OpenStudy, place: Workspace) -> None:
+    first, again = (refit("study", place, Silent()) for _ in range(2))
+    assert first.plain() == again.plain()
+    assert kinds(study) == [Kind.REFIT]
+
+
+def test_of_a_confirmed_winner_the_median_run_is_trained_again(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    runs = confirm(study, trained)
+    assert winner_of(study, home).leader.of == str(best(study).number)
+    (network,) = refit("study", place, Silent()).plain()["networks"]
+    assert network["seed"] in seeds(study, 3)
+    values = {one.user_attrs[attr.SEED_KEY]: one.value for one in runs.trials()[:3]}
+    assert values[network["seed"]] == sorted(values.values())[1]
+    assert kinds(study) == [Kind.SEED] * 3 + [Kind.REFIT]
+
+
+def test_it_trains_as_long_as_the_middle_run_took(
+    study: OpenStudy, trained: Trained, home: Home
+) -> None:
+    runs = confirm(study, trained)
+    took = zip((9, 3, 5), runs.trials(), strict=True)
+    with study.storage.engine.begin() as connection:  # a trial that is over is not changed else
+        connection.exec_driver_sql(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
+            [(str(epochs), run._trial_id, attr.BEST_EPOCH_KEY) for epochs, run in took],
+        )
+    group = winner_of(study, home)
+    wanted = refit_of(study, group)
+    assert (wanted.epochs, wanted.took) == (5, (3, 9))
+    assert list(wanted.seeds) == sorted(seeds(study, 3))
+    assert len(refit_of(study, group, middle_alone=True).seeds) == 1
+
+
+def test_runs_without_their_epochs_are_told(study: OpenStudy, home: Home) -> None:
+    trial = best(study)
+    with study.storage.engine.begin() as connection:  # as another program may do
+        connection.exec_driver_sql(
+            "DELETE FROM trial_user_attributes WHERE key IN (?, ?)",
+            (attr.BEST_EPOCH_KEY, attr.EPOCHS_KEY),
+        )
+    with pytest.raises(InputError, match=f"how many epochs the runs of trial {trial.number} took"):
+        refit_of(study, winner_of(study, home))
+
+
+def choose(study: OpenStudy, trained: Trained) -> list[int]:
+    """An ensemble of trial 0 and of two of its runs; their seeds."""
+    runs = ensure_confirmation_study(study)
+    queue(runs, study, [Leader(of="0", config=_config(study), found=None)], seeds(study, 2))
+    trained.run(runs)
+    own = [trial_seed(study, study.trials()[0]), *seeds(study, 2)]
+    members = zip((0, 0, 1), (False, True, True), own, (0.5, 0.25, 0.25), strict=True)
+    keep_ensemble(study, ensemble(*members))
+    return own
+
+
+def _config(study: OpenStudy) -> Any:
+    return recipe_of(study, study.trials()[0]).config
+
+
+def test_an_ensemble_is_trained_again_network_by_network(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    own = choose(study, trained)
+    with pytest.raises(InputError, match="run hpsearch refit study --ensemble first"):
+        ensemble_to_use(study, home, refit=True)
+    found = refit("study", place, Silent(), ensemble=True)
+    assert {one["seed"]: one["weight"] for one in found.plain()["networks"]} == dict(
+        zip(own, (0.5, 0.25, 0.25), strict=True)
+    )
+    assert kinds(study) == [Kind.SEED] * 2 + [Kind.REFIT] * 3
+    chosen = ensemble_to_use(study, home, refit=True)
+    assert chosen.what == (
+        "the ensemble of 3 networks, trained again on training and validation examples"
+    )
+    assert all(model.recipe.dataset.include_validation for model in chosen.models)
+    assert [model.seed for model in chosen.models] == own
+    # The choice itself, and what is taken without --refit, stay as they were.
+    before = ensemble_to_use(study, home, refit=False)
+    assert not any(model.recipe.dataset.include_validation for model in before.models)
+
+
+def test_a_member_that_diverges_is_left_out_of_the_average(
+    study: OpenStudy, place: Workspace, trained: Trained
+) -> None:
+    own = choose(study, trained)
+    trained.failing = {own[0]}
+    told = fakes.Told()
+    found = refit("study", place, told, ensemble=True)
+    assert any("only 2 of 3 trainings of trial 0 have a value" in line for line in told.lines)
+    assert [one["weight"] for one in found.plain()["networks"]] == [0.5, 0.5]
+    trained.failing = {*own}
+    keep_ensemble(study, ensemble((1, False, trial_seed(study, study.trials()[1]), 1.0)))
+    trained.failing = {trial_seed(study, study.trials()[1])}
+    with pytest.raises(NoTrialError, match="no training of trial 1 completed"):
+        refit("study", place, Silent(), ensemble=True)
+
+
+def test_members_that_differ_by_folds_alone_are_one_training(
+    study: OpenStudy, trained: Trained, home: Home
+) -> None:
+    own = choose(study, trained)
+    runs = ensure_confirmation_study(study)
+    keep_ensemble(study, ensemble((0, True, own[1], 0.75), (0, True, own[1], 0.25)))
+    chosen = chosen_ensemble(study, home)
+    groups = groups_of(chosen)
+    assert [len(group.models) for group in groups] == [2]
+    again = retrained_ensemble(chosen, groups)
+    assert [(one.seed, one.weight) for one in again.ensemble.members] == [(own[1], 1.0)]
+    assert len(again.models) == 1
+    assert runs.name == "study.confirm"
+
+
+@pytest.mark.usefixtures("study")
+def test_without_an_ensemble_none_is_trained(place: Workspace) -> None:
+    with pytest.raises(InputError, match="no ensemble is chosen yet"):
+        refit("study", place, Silent(), ensemble=True)
+
+
+def test_a_confirmation_study_has_no_refit(
+    study: OpenStudy, place: Workspace, trained: Trained
+) -> None:
+    confirm(study, trained)
+    with pytest.raises(InputError, match=r"study\.confirm: is the confirmation study"):
+        refit("study.confirm", place, Silent())
+
+
+def test_what_was_not_trained_yet_says_how(study: OpenStudy, home: Home, tmp_path: Path) -> None:
+    number = best(study).number
+    with pytest.raises(InputError, match=f"trial {number} was not trained on .*; run hpsearch ref"):
+        refitted(study, home)
+    with pytest.raises(InputError, match="run hpsearch refit study first"):
+        find_predictor("study", Workspace(home=home), Silent(), refit=True)
+    with pytest.raises(InputError, match="run hpsearch refit study first"):
+        export("study", str(tmp_path / "x.toml"), Workspace(home=home), Silent(), refit=True)
+    refits.queue_refits(study, [refit_of(study, winner_of(study, home))], Silent())
+    with pytest.raises(UnfinishedError, match="still to be trained on training and validation"):
+        refitted(study, home)
+
+
+def test_weights_of_a_refit_that_are_gone_are_named(
+    study: OpenStudy, place: Workspace, home: Home
+) -> None:
+    refit("study", place, Silent())
+    (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
+    with pytest.raises(InputError, match=r"weights\.h5: does not exist; repeat this command on"):
+        refitted(study, home)
+
+
+def test_a_recipe_of_a_refit_is_what_was_trained(
+    study: OpenStudy, place: Workspace, home: Home, tmp_path: Path
+) -> None:
+    refit("study", place, Silent())
+    chosen = model_of(study, home, None, refit=True)
+    assert chosen.weights == home.trial_run("study.confirm", 0) / WEIGHTS
+    told = chosen.recipe.provenance
+    assert (told["study"], told["trial"], told["refit_epochs"]) == ("study", best(study).number, 4)
+    assert "value" not in told  # which would be of examples that it was trained on
+    file = tmp_path / "again.toml"
+    done = export("study", str(file), place, Silent(), refit=True)
+    assert "trained again on training and validation examples (seed" in done.what
+    assert find_predictor(str(file), place, Silent()).what.startswith("study study, trial")
