@@ -28,6 +28,8 @@ of them was run but for what the end says:
 - ensemble, judged with hpsearch: ``ensemble`` of the same search's five kept networks.
 - confirmed, of the last number of trials: ``confirm`` and ``ensemble`` as they come; the median run
   of the winner, and the ensemble over the confirmed runs and the search's networks.
+- refitted, likewise: ``evaluate --refit --ensemble`` behind it, so that both have the validation
+  rows, too.
 
 Networks of all but hpsearch get bytes in [0, 1]; of tables numbers standardised (a missing one is
 the median), categories one-hot, targets standardised. Bytes were in [-1, 1], and behind a
@@ -126,7 +128,10 @@ WAYS: Mapping[str, Way] = {
     "random": partial(in_keras, "random"),
 }
 """By what is asked for; the first ones say something soonest."""
-ALSO = {"hpsearch": "ensemble", "confirmed": "confirmed ensemble"}
+ALSO = {
+    "hpsearch": ("ensemble",),
+    "confirmed": ("confirmed ensemble", "refitted", "refitted ensemble"),
+}
 """Lines that a way writes beside its own."""
 
 
@@ -151,7 +156,7 @@ def measure(table: Growing, way: str, found: Case, folder: Path, trials: Sequenc
     """
     rows = table.rows()
     there = {(row["set"], int(row["seed"]), row["way"], int(row["trials"])) for row in rows}
-    names = [name for name in (way, ALSO.get(way)) if name]
+    names = (way, *ALSO.get(way, ()))
     missing = [
         count
         for count in budgets(way, trials)

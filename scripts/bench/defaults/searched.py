@@ -45,18 +45,22 @@ def searched(case: Case, folder: Path, trials: Sequence[int]) -> Iterator[Line]:
 def confirmed(case: Case, folder: Path, trials: Sequence[int]) -> Iterator[Line]:
     """After the last number of trials: leaders confirmed, the winner's median run, and an ensemble.
 
-    Both are trained without the validation rows. Arguments as of :func:`searched`, whose search it
-    is; what is missing of it is done.
+    Both as they are, trained without the validation rows, and both refitted. Arguments as of
+    :func:`searched`, whose search it is; what is missing of it is done.
     """
     began = time.perf_counter()
     _search(case, folder, trials[-1])
     with _copied(folder) as copy:
         hpsearch(copy, "confirm", NAME)
         whole, single = _ensemble(case, copy)
-        seconds = time.perf_counter() - began
-        common = {"trials": trials[-1], "seconds": seconds}
+        common = {"trials": trials[-1], "seconds": time.perf_counter() - began}
         yield {"way": "confirmed", **common, "score": single}
         yield {"way": "confirmed ensemble", **common, **whole}
+        began = time.perf_counter()
+        whole, single = _evaluated(case, copy, "--refit")
+        common["seconds"] = time.perf_counter() - began
+        yield {"way": "refitted", **common, "score": single}
+        yield {"way": "refitted ensemble", **common, **whole}
 
 
 def _search(case: Case, folder: Path, trials: int) -> None:
@@ -95,10 +99,17 @@ def _refitted(case: Case, folder: Path) -> Line:
 def _ensemble(case: Case, folder: Path) -> tuple[Line, float]:
     """The study's ensemble, and the test score of the single network that it is compared with."""
     validation = json.loads(hpsearch(folder, "ensemble", NAME, "--json"))["value"]
-    found = json.loads(hpsearch(folder, "evaluate", NAME, "--ensemble", "--no-reference", "--json"))
+    line, single = _evaluated(case, folder)
+    return line | {"validation": validation}, single
+
+
+def _evaluated(case: Case, folder: Path, *options: str) -> tuple[Line, float]:
+    """As :func:`_ensemble`, of an ensemble that is chosen."""
+    words = ("evaluate", NAME, "--ensemble", "--no-reference", "--json", *options)
+    found = json.loads(hpsearch(folder, *words))
     (winner,), whole = found["candidates"], found["ensemble"]
     single = next(one for one in winner["models"] if one["seed"] == winner["middle"])
-    line = {"score": whole["test"][case.metric], "validation": validation}
+    line = {"score": whole["test"][case.metric]}
     gain = whole["gain"]
     line |= {"gain": gain["value"], "low": gain["interval"][0], "high": gain["interval"][1]}
     return line, float(single["test"][case.metric])

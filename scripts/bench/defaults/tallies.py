@@ -23,7 +23,19 @@ ORDER = (
     "ensemble",
     "confirmed",
     "confirmed ensemble",
+    "refitted",
+    "refitted ensemble",
 )
+OWN = ("hpsearch", "refitted", "refitted ensemble")
+"""Ways of hpsearch that are compared with the rivals: what a user would take along."""
+MADE_OF = (
+    ("ensemble", "hpsearch"),
+    ("confirmed ensemble", "confirmed"),
+    ("refitted", "confirmed"),
+    ("refitted ensemble", "refitted"),
+    ("refitted ensemble", "confirmed ensemble"),
+)
+"""Ways of hpsearch, and those whose networks they average or train again."""
 RIVALS = ("first guess", "scikit-learn", "script", "keras tuner", "random")
 LEAST = 1e-4
 """What an error counts as at least, as a ratio to no error means nothing."""
@@ -38,7 +50,7 @@ _GAINS = """\
 On the test split, in points of accuracy or in the target's unit: means of the seeds, of the gain
 and of its 95 % interval by the examples. `ensemble` is compared with the best trial, `confirmed
 ensemble` with the median run of the confirmed winner, both as they were trained, without the
-validation rows."""
+validation rows; `refitted ensemble` with the refit of the winner."""
 
 
 @dataclass(frozen=True)
@@ -143,15 +155,15 @@ def _comparisons(scores: Scores) -> list[list[str]]:
 
 def _pairs(entries: Sequence[Entry]) -> Iterable[tuple[Entry, Entry]]:
     """What is compared: hpsearch with each rival, ensembles with what they are made of."""
-    own = [entry for entry in entries if entry[0] == "hpsearch"]
+    own = [entry for entry in entries if entry[0] in OWN]
     for mine in own:
         for rival in entries:
             if rival[0] in RIVALS and (rival[0] == "script" or rival[1] in (0, mine[1])):
                 yield mine, rival
-    single = {"ensemble": "hpsearch", "confirmed ensemble": "confirmed"}
     for way, trials in entries:
-        if way in single and (single[way], trials) in entries:
-            yield (way, trials), (single[way], trials)
+        for whole, single in MADE_OF:
+            if way == whole and (single, trials) in entries:
+                yield (way, trials), (single, trials)
 
 
 def _ratio(logarithms: Sequence[float]) -> str:
