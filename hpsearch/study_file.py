@@ -86,8 +86,8 @@ class StudyFile(Section):
         if self.dataset.include_validation and self.is_search:
             raise ValueError(
                 "dataset.include_validation = true: a search needs validation examples that it"
-                " does not train on; leave it out (hpsearch evaluate --refit trains the"
-                " winner on them)"
+                " does not train on; leave it out (hpsearch refit trains the winner on"
+                " them)"
             )
         return self
 

@@ -10,6 +10,7 @@ from hpsearch.text import plural
 _NEXT = {
     "confirm {study}": "retrains the best with new seeds: was it luck?",
     "ensemble {study}": "averages several networks: what it adds, what it costs",
+    "refit {study}": "trains the winner once more, on validation examples, too",
     "evaluate {study}": "tests the winner, once all is decided",
     "export {study} -o best.toml": "its recipe (or best.py, best.keras)",
     "report {study}": "one page: what mattered, what to try next",

@@ -58,8 +58,8 @@ class CommonKeys(Section):
     """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples.
     Tables pass it over: their numbers are always scaled by median and quartiles."""
     include_validation: Bool = False
-    """Train on the validation examples too, for a configuration that is chosen (``evaluate
-    --refit``): what is measured on them says nothing about new examples then."""
+    """Train on the validation examples too, for a configuration that is chosen (``hpsearch
+    refit``): what is measured on them says nothing about new examples then."""
     limit: Positive | None = None
     """Use at most so many training examples, stratified, taken after the validation split."""
     class_weights: Literal["none", "balanced"] = "none"

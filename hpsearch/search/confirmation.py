@@ -5,7 +5,7 @@ what runs was put there. So the same workers claim, train, checkpoint, resume an
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -209,15 +209,49 @@ def results(
         epochs: of refits: those that trained so long.
     """
     found: Runs = {}
+    for trial in _asked_for(study, confirmation, wanted, kind, epochs):
+        if rows.is_complete(trial):
+            attrs = trial.user_attrs
+            found.setdefault(str(attrs[attr.OF_KEY]), {})[int(attrs[attr.SEED_KEY])] = trial
+    return found
+
+
+def _asked_for(
+    study: OpenStudy,
+    confirmation: OpenStudy,
+    wanted: Sequence[int] | None,
+    kind: Kind,
+    epochs: int | None,
+) -> Iterator[FrozenTrial]:
+    """The runs of a kind, whatever their state; arguments as of :func:`results`."""
     for trial in runs(confirmation):
         attrs = trial.user_attrs
-        if not rows.is_complete(trial) or kind_of(attrs) is not kind or is_former(study, attrs):
+        if kind_of(attrs) is not kind or is_former(study, attrs):
             continue
         if epochs is not None and epochs != _epochs(attrs):
             continue
         if wanted is None or attrs[attr.SEED_KEY] in wanted:
-            found.setdefault(str(attrs[attr.OF_KEY]), {})[int(attrs[attr.SEED_KEY])] = trial
-    return found
+            yield trial
+
+
+def refits_left(
+    study: OpenStudy, confirmation: OpenStudy, of: str, wanted: Sequence[int], epochs: int
+) -> tuple[set[int], set[int]]:
+    """What is not over of a configuration's refits: the seeds of those that wait or run, and of
+    those that are not there. One that diverged is over.
+
+    Args:
+        study: the study.
+        confirmation: its confirmation study.
+        of: whose configuration.
+        wanted: the seeds.
+        epochs: how long they train.
+    """
+    found = _asked_for(study, confirmation, wanted, Kind.REFIT, epochs)
+    own = [trial for trial in found if trial.user_attrs[attr.OF_KEY] == of]
+    over = {trial.user_attrs[attr.SEED_KEY] for trial in own if _has_result(trial)}
+    waiting = {trial.user_attrs[attr.SEED_KEY] for trial in own if rows.is_open(trial)} - over
+    return waiting, set(wanted) - over - waiting
 
 
 def is_run(trial: FrozenTrial) -> bool:

@@ -11,6 +11,7 @@ from hpsearch.parsing import parse
 from hpsearch.ranking import rank
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import ending, seconds_used, stop_requested
+from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import config_of
 from hpsearch.tasks.interval import measured
@@ -212,17 +213,23 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     return {
         "study": study.name,
         **{key: values[key] for key in keys},
-        **measurement(study, trial.values[0]),
+        **measurement(study, trial.values[0], trial.user_attrs.get(attr.KIND_KEY)),
         "repeats": [{"number": number, "value": value} for number, value in repeats],
         "reference": study.optuna.user_attrs.get(attr.REFERENCE_KEY),
     }
 
 
-def measurement(study: OpenStudy, value: float) -> dict[str, Any]:
+def measurement(study: OpenStudy, value: float, kind: str | None = None) -> dict[str, Any]:
     """On how many ``validation_examples`` a value of a study was measured, and by how much it may
     be off by their number: its 95 % ``interval``, of an accuracy only. None where not known.
+
+    Args:
+        study: the study.
+        value: the objective's.
+        kind: of a confirmation run; a refit's value is of examples that it was trained on, so that
+            none of it is known.
     """
-    examples = study.data.get("validation")
+    examples = None if kind == Kind.REFIT else study.data.get("validation")
     interval = measured(study.file.objective.measure, value, examples)
     return {"validation_examples": examples, "interval": interval and list(interval)}
 

@@ -13,6 +13,7 @@ from hpsearch.outputs.trainings import alike, retrained
 from hpsearch.recipe import Recipe
 from hpsearch.script.script import script
 from hpsearch.search import trials
+from hpsearch.search.attributes import OF_KEY
 from hpsearch.search.confirmation import results
 from hpsearch.search.leaders import BASELINE, told
 from hpsearch.search.lookup import confirmation_studies
@@ -22,10 +23,12 @@ from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.export_ensemble import export_ensemble
 from hpsearch.services.forms import Exported, form_of, write_model, write_recipe
+from hpsearch.services.models import Model
 from hpsearch.services.other_forms import check_form, write_other_model
 from hpsearch.services.overwriting import refuse_to_replace
 from hpsearch.services.progress import Progress
 from hpsearch.services.refit import refitted_winner
+from hpsearch.services.refits import refit_of_recipe
 from hpsearch.services.scripts import open_for_script, write_script
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import moved
@@ -196,7 +199,7 @@ def model_of(study: OpenStudy, place: Home, trial: int | None, *, refit: bool = 
         UnfinishedError: confirmation runs are not done yet.
     """
     if refit:
-        return _refitted(study, place)
+        return _trained(study, place, _refitted(study, place))
     is_confirmed = trial is None and last_confirmed(study) is not None
     chosen = (
         _confirmed(study, place) if is_confirmed else _chosen(study, place, trial, baseline=False)
@@ -220,11 +223,14 @@ def model_of_recipe(study: OpenStudy, place: Home, recipe: Recipe) -> Chosen | N
     """
     trial = recipe.provenance.get("trial")
     if "refit_epochs" in recipe.provenance:
-        chosen = _refitted(study, place)
+        model = refit_of_recipe(study, place, recipe)
+        chosen = None if model is None else _as_refit(study, model)
     elif "confirmed" in recipe.provenance:
         chosen = _confirmed(study, place)
     else:
         chosen = _chosen(study, place, trial, baseline=trial is None)
+    if chosen is None:
+        return None
     same = chosen.recipe.seed == recipe.seed and alike(chosen.recipe, recipe)
     if same and chosen.weights is not None and chosen.weights.exists():
         return chosen
@@ -286,20 +292,26 @@ def _refitted(study: OpenStudy, place: Home) -> Chosen:
     """The winner, trained again on training and validation examples.
 
     Raises:
-        InputError: it was not, or its weights are not here.
+        InputError: it was not.
+        NoTrialError: the training did not complete.
+        UnfinishedError: it is not done yet.
     """
-    group, model = refitted_winner(study, place)
-    of = group.leader.of
+    return _as_refit(study, refitted_winner(study, place))
+
+
+def _as_refit(study: OpenStudy, model: Model) -> Chosen:
+    """A refit, as it is exported."""
+    of, epochs = str(model.trial.user_attrs[OF_KEY]), model.recipe.training.epochs
     # Its value is of examples that it was trained on.
     gone = ("trial", "value", "best_epoch")
     provenance = {k: v for k, v in model.recipe.provenance.items() if k not in gone}
     provenance |= {} if of == BASELINE else {"trial": int(of)}
-    provenance |= {"study": study.name, "refit_epochs": group.epochs}
+    provenance |= {"study": study.name, "refit_epochs": epochs}
     return Chosen(
         recipe=model.recipe.model_copy(update={"provenance": provenance}),
         what=(
             f"{told(of)}, trained again on training and validation examples (seed {model.seed},"
-            f" {plural(group.epochs or 0, 'epoch')})"
+            f" {plural(epochs, 'epoch')})"
         ),
         weights=model.weights,
         option=" --refit",

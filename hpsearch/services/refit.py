@@ -19,6 +19,7 @@ from hpsearch.services.models import Group, Model
 from hpsearch.services.progress import SearchProgress, Silent
 from hpsearch.services.refits import (
     Refit,
+    check_kept_weights,
     groups_of,
     kept_refits,
     queue_refits,
@@ -99,6 +100,11 @@ def refit(
         found = load_study(opened, study)
         refuse_confirmation_study(found)
         chosen, wanted = _wanted(found, workspace.home, ensemble=ensemble)
+        if chosen is None and wanted[0].group.models[0].study == study:
+            progress.say(
+                "warning: nothing is confirmed, so this trains the search's best trial again, which"
+                f" may have been luck. To find out: hpsearch confirm {study}"
+            )
         workspace.record(found)
         groups = refits(found, wanted, workspace, means, progress)
         again = None if chosen is None else retrained_ensemble(chosen, groups)
@@ -106,12 +112,12 @@ def refit(
 
 
 def refitted(study: OpenStudy, place: Home, *, ensemble: bool = False) -> Refitted:
-    """What :func:`refit` has trained, with weights that are here.
+    """What :func:`refit` has trained; its weights may be gone.
 
     Raises:
-        InputError: it was not, or its weights are not here; or there is no ensemble.
-        NoTrialError: no trial of the study completed.
-        UnfinishedError: confirmation runs are not done yet.
+        InputError: it was not trained, or there is no ensemble.
+        NoTrialError: no trial of the study completed, or no training.
+        UnfinishedError: confirmation runs, or trainings, are not done yet.
     """
     chosen, wanted = _wanted(study, place, ensemble=ensemble)
     again = f"hpsearch refit {study.name}{' --ensemble' if ensemble else ''}"
@@ -120,26 +126,31 @@ def refitted(study: OpenStudy, place: Home, *, ensemble: bool = False) -> Refitt
     return Refitted(study=study.name, groups=groups, ensemble=members)
 
 
-def refitted_winner(study: OpenStudy, place: Home) -> tuple[Group, Model]:
-    """The refit of what a study came to: its configuration, and the one network of it."""
-    group = refitted(study, place).groups[0]
-    return group, group.models[0]
+def refitted_winner(study: OpenStudy, place: Home) -> Model:
+    """The one network of what a study came to, refitted; see :func:`refitted`."""
+    return refitted(study, place).groups[0].models[0]
 
 
 def ensemble_to_use(study: OpenStudy, place: Home, *, refit: bool, trained: bool = True) -> Chosen:
-    """The ensemble of a study, with weights that are here.
+    """The ensemble of a study.
 
     Args:
         study: the study.
         place: the home.
         refit: with its networks as :func:`refit` trained them.
-        trained: whether the weights are needed; those of refits always are.
+        trained: whether the weights are needed; else they may be gone.
 
     Raises:
         InputError: there is no ensemble, or some weights are not here.
+        NoTrialError: of refits, as :func:`refitted`; so is the next.
+        UnfinishedError: they are not done yet.
     """
     chosen = refitted(study, place, ensemble=True).ensemble if refit else None
-    return chosen or chosen_ensemble(study, place, trained=trained)
+    if chosen is None:
+        return chosen_ensemble(study, place, trained=trained)
+    if trained:
+        check_kept_weights(study, chosen)
+    return chosen
 
 
 def submit_refit(

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 
 from hpsearch.errors import InputError, NoTrialError, UnfinishedError
 from hpsearch.home import Home
+from hpsearch.outputs.trainings import alike
+from hpsearch.recipe import Recipe
 from hpsearch.search.attributes import BEST_EPOCH_KEY, EPOCHS_KEY, FOLDS_KEY
 from hpsearch.search.confirmation import (
     ensure_confirmation_study,
-    open_runs,
     queue,
+    refits_left,
     results,
 )
 from hpsearch.search.leaders import Leader
@@ -29,7 +31,7 @@ from hpsearch.services.jobs import Means, run_jobs
 from hpsearch.services.models import Group, Model, confirmed_groups, found_groups, kept_model
 from hpsearch.services.progress import Progress, SearchProgress, Silent
 from hpsearch.services.workspace import Workspace
-from hpsearch.text import plural
+from hpsearch.text import listed, plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,12 @@ class Refit:
     it is fixed before the test split is opened, and by validation alone."""
     took: tuple[int, int]
     """The shortest and the longest of these."""
+
+    @property
+    def name(self) -> str:
+        """How a reader is told of it: "trial 12 (seed 5, 7 epochs)"."""
+        seeds = f"seed{'' if len(self.seeds) == 1 else 's'} {listed([str(s) for s in self.seeds])}"
+        return f"{self.group.name} ({seeds}, {plural(self.epochs, 'epoch')})"
 
 
 def refit_of(study: OpenStudy, group: Group, *, middle_alone: bool = False) -> Refit:
@@ -70,7 +78,7 @@ def refit_of(study: OpenStudy, group: Group, *, middle_alone: bool = False) -> R
             f"study {study.name}: another program has changed how many epochs the runs of"
             f" {group.name} took; run it again: hpsearch confirm {study.name}"
         )
-    every = sorted(model.seed for model in group.models)
+    every = sorted({model.seed for model in group.models})  # two may differ by their folds alone
     return Refit(
         group=group,
         seeds=[middle(group.values, study.file.objective.measure)] if middle_alone else every,
@@ -116,16 +124,26 @@ def queue_refits(
     confirmation, new = ensure_confirmation_study(study), 0
     for one in wanted:
         leader = [one.group.leader]
-        new += queue(confirmation, study, leader, one.seeds, Kind.REFIT, one.epochs)
-        low, high = one.took
-        took = f"{low}" if low == high else f"{low} to {high}"
-        missing = len(one.seeds) - len(_runs(study, confirmation, one))
-        progress.say(
-            f"Training {one.group.name} on training and validation examples for"
-            f" {plural(one.epochs, 'epoch')} (its runs took {took}), with the same"
-            f" {'seed' if len(one.seeds) == 1 else 'seeds'}; new runs: {missing}."
-        )
+        own = queue(confirmation, study, leader, one.seeds, Kind.REFIT, one.epochs)
+        new += own
+        _say_what_comes(study, confirmation, one, own, progress)
     return confirmation, new
+
+
+def _say_what_comes(
+    study: OpenStudy, confirmation: OpenStudy, wanted: Refit, new: int, progress: Progress
+) -> None:
+    """Tell what is trained of a configuration, whose runs are queued."""
+    of, (low, high) = wanted.group.leader.of, wanted.took
+    if not any(refits_left(study, confirmation, of, wanted.seeds, wanted.epochs)):
+        progress.say(f"{wanted.name} was trained on training and validation examples before.")
+        return
+    took = f"{low}" if low == high else f"{low} to {high}"
+    progress.say(
+        f"Training {wanted.group.name} on training and validation examples for"
+        f" {plural(wanted.epochs, 'epoch')} (its runs took {took}), with the same"
+        f" {'seed' if len(wanted.seeds) == 1 else 'seeds'}; new runs: {new}."
+    )
 
 
 def refits(
@@ -157,10 +175,7 @@ def refits(
     for one in wanted:
         runs = _runs(study, confirmation, one)
         if not runs:
-            raise NoTrialError(
-                f"study {study.name}: no training of {one.group.name} completed; hpsearch trials"
-                f" {confirmation.name} shows why"
-            )
+            raise _none_completed(study, confirmation, one)
         if len(runs) < len(one.seeds):
             progress.say(
                 f"warning: only {len(runs)} of {len(one.seeds)} trainings of {one.group.name} have"
@@ -173,7 +188,7 @@ def refits(
 def kept_refits(
     study: OpenStudy, wanted: Sequence[Refit], place: Home, *, again: str
 ) -> list[Group]:
-    """Networks that were trained again before, with what is there of them.
+    """Networks that were trained again before; their weights may be gone.
 
     Args:
         study: the study.
@@ -182,31 +197,62 @@ def kept_refits(
         again: the command that trains them, which is told where they are not there.
 
     Raises:
-        InputError: some were never trained again, or their weights are not here.
+        InputError: some were never trained again.
+        NoTrialError: no training of one of them completed.
         UnfinishedError: some are not done yet.
     """
-    found = []
-    for one in wanted:
-        known = ((runs, _runs(study, runs, one)) for runs in confirmation_studies(study))
-        confirmation, runs = next(((apart, by) for apart, by in known if by), (None, {}))
-        if confirmation is None:
-            if any(open_runs(runs, Kind.REFIT, one.seeds) for runs in confirmation_studies(study)):
-                raise UnfinishedError(
-                    f"study {study.name}: {one.group.name} is still to be trained on training and"
-                    f" validation examples; wait for it, or resume it with {again}"
-                )
-            raise InputError(
-                f"study {study.name}: {one.group.name} was not trained on training and validation"
-                f" examples yet; run {again} first"
-            )
-        group = _trained(confirmation, one, runs, place)
-        if gone := [model.weights for model in group.models if not model.weights.is_file()]:
-            raise InputError(
-                f"{gone[0]}: does not exist; repeat this command on the machine that has the file"
-                " (--home)"
-            )
-        found.append(group)
-    return found
+    confirmation = next(iter(confirmation_studies(study)), None)
+    return [_kept(study, confirmation, one, place, again) for one in wanted]
+
+
+def _kept(
+    study: OpenStudy, confirmation: OpenStudy | None, wanted: Refit, place: Home, again: str
+) -> Group:
+    """The networks of one configuration; see :func:`kept_refits`."""
+    of, every = wanted.group.leader.of, wanted.seeds
+    waiting, missing = set[int](), set(every)
+    if confirmation is not None:
+        waiting, missing = refits_left(study, confirmation, of, every, wanted.epochs)
+    if confirmation is None or missing:
+        left = replace(wanted, seeds=sorted(missing))
+        raise InputError(
+            f"study {study.name}: {left.name} was not trained on training and validation examples"
+            f" yet; run {again} first"
+        )
+    if waiting:
+        left = replace(wanted, seeds=sorted(waiting))
+        raise UnfinishedError(
+            f"study {study.name}: {left.name} is still to be trained on training and validation"
+            f" examples; wait for it, or resume it with {again}"
+        )
+    runs = _runs(study, confirmation, wanted)
+    if not runs:
+        raise _none_completed(study, confirmation, wanted)
+    return _trained(confirmation, wanted, runs, place)
+
+
+def refit_of_recipe(study: OpenStudy, place: Home, recipe: Recipe) -> Model | None:
+    """The refit that a recipe was exported from, of whatever was the winner then; None: none is."""
+    seeds, epochs = [recipe.seed], recipe.training.epochs
+    for runs in confirmation_studies(study):
+        for by_seed in results(study, runs, seeds, Kind.REFIT, epochs).values():
+            model = kept_model(runs, by_seed[recipe.seed], place)
+            if alike(model.recipe, recipe):
+                return model
+    return None
+
+
+def check_kept_weights(study: OpenStudy, chosen: Chosen) -> None:
+    """Refuse an ensemble of refits whose weights are not here.
+
+    Raises:
+        InputError: some are not.
+    """
+    if gone := [model.weights for model in chosen.models if not model.weights.is_file()]:
+        raise InputError(
+            f"{gone[0]}: does not exist, and it is of {chosen.what}, of study {study.name}; repeat"
+            " this command on the machine that has the file (--home)"
+        )
 
 
 def retrained_ensemble(chosen: Chosen, groups: Sequence[Group]) -> Chosen:
@@ -242,6 +288,14 @@ def _runs(study: OpenStudy, confirmation: OpenStudy, wanted: Refit) -> Mapping[i
     """Its complete trainings, by seed."""
     found = results(study, confirmation, wanted.seeds, Kind.REFIT, wanted.epochs)
     return found.get(wanted.group.leader.of, {})
+
+
+def _none_completed(study: OpenStudy, confirmation: OpenStudy, wanted: Refit) -> NoTrialError:
+    """What is said where no training of a configuration has a value."""
+    return NoTrialError(
+        f"study {study.name}: no training of {wanted.group.name} on training and validation"
+        f" examples completed; hpsearch trials {confirmation.name} shows why"
+    )
 
 
 def _trained(

@@ -1,4 +1,4 @@
-"""The workers of a run, of ``confirm`` or of ``evaluate --refit``, until they are done."""
+"""The workers of ``run``, ``confirm``, ``refit`` or ``evaluate --refit``, until they are done."""
 
 import time
 from collections.abc import Iterator, Sequence

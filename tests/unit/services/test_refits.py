@@ -20,6 +20,7 @@ from hpsearch.search.leaders import Leader, leaders
 from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import best_row
 from hpsearch.services import refits
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.export import export, model_of
@@ -198,8 +199,42 @@ def test_a_member_that_diverges_is_left_out_of_the_average(
     trained.failing = {*own}
     keep_ensemble(study, ensemble((1, False, trial_seed(study, study.trials()[1]), 1.0)))
     trained.failing = {trial_seed(study, study.trials()[1])}
-    with pytest.raises(NoTrialError, match="no training of trial 1 completed"):
+    with pytest.raises(NoTrialError, match="no training of trial 1 on training and valid"):
         refit("study", place, Silent(), ensemble=True)
+    with pytest.raises(NoTrialError, match=r"no training of trial 1 on .*study\.confirm shows why"):
+        refitted(study, place.home, ensemble=True)
+
+
+def test_an_ensemble_that_is_not_trained_again_in_full_is_not_taken(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    own = choose(study, trained)
+    keep_ensemble(study, ensemble((0, False, own[0], 0.5), (0, True, own[1], 0.5)))
+    refit("study", place, Silent(), ensemble=True)
+    every = zip((0, 0, 1), (False, True, True), own, (0.5, 0.25, 0.25), strict=True)
+    keep_ensemble(study, ensemble(*every))
+    with pytest.raises(InputError, match=rf"trial 0 \(seed {own[2]}, 4 epochs\) was not trained"):
+        ensemble_to_use(study, home, refit=True)
+    wanted = [refit_of(study, group) for group in groups_of(chosen_ensemble(study, home))]
+    refits.queue_refits(study, wanted, Silent())
+    with pytest.raises(UnfinishedError, match=rf"trial 0 \(seed {own[2]}, .* still to be trained"):
+        ensemble_to_use(study, home, refit=True)
+    refit("study", place, Silent(), ensemble=True)
+    assert len(ensemble_to_use(study, home, refit=True).models) == 3
+
+
+def test_what_waits_of_another_configuration_is_another_training(
+    study: OpenStudy, home: Home
+) -> None:
+    ranked = leaders(study, 2)
+    best, other = ranked[0].of, ranked[1]
+    seed = trial_seed(study, study.trials()[int(best)])
+    runs = ensure_confirmation_study(study)
+    queue(runs, study, [other], [seed], Kind.REFIT, 4)
+    with pytest.raises(
+        InputError, match=rf"trial {best} \(seed {seed}, 4 epochs\) was not trained"
+    ):
+        refitted(study, home)
 
 
 def test_members_that_differ_by_folds_alone_are_one_training(
@@ -211,6 +246,7 @@ def test_members_that_differ_by_folds_alone_are_one_training(
     chosen = chosen_ensemble(study, home)
     groups = groups_of(chosen)
     assert [len(group.models) for group in groups] == [2]
+    assert refit_of(study, groups[0]).seeds == [own[1]]
     again = retrained_ensemble(chosen, groups)
     assert [(one.seed, one.weight) for one in again.ensemble.members] == [(own[1], 1.0)]
     assert len(again.models) == 1
@@ -233,7 +269,9 @@ def test_a_confirmation_study_has_no_refit(
 
 def test_what_was_not_trained_yet_says_how(study: OpenStudy, home: Home, tmp_path: Path) -> None:
     number = best(study).number
-    with pytest.raises(InputError, match=f"trial {number} was not trained on .*; run hpsearch ref"):
+    with pytest.raises(
+        InputError, match=rf"trial {number} \(seed \d+, 4 epochs\) was not trained on .*"
+    ):
         refitted(study, home)
     with pytest.raises(InputError, match="run hpsearch refit study first"):
         find_predictor("study", Workspace(home=home), Silent(), refit=True)
@@ -245,12 +283,59 @@ def test_what_was_not_trained_yet_says_how(study: OpenStudy, home: Home, tmp_pat
 
 
 def test_weights_of_a_refit_that_are_gone_are_named(
-    study: OpenStudy, place: Workspace, home: Home
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home, tmp_path: Path
 ) -> None:
     refit("study", place, Silent())
     (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
-    with pytest.raises(InputError, match=r"weights\.h5: does not exist; repeat this command on"):
-        refitted(study, home)
+    told = "trial 1, trained again .* are not in .* export study --refit -o recipe.toml"
+    with pytest.raises(InputError, match=told):
+        model_of(study, home, None, refit=True)
+    assert refitted(study, home).groups  # which needs no weights, and so does a recipe
+    export("study", str(tmp_path / "recipe.toml"), place, Silent(), refit=True)
+    choose(study, trained)
+    refit("study", place, Silent(), ensemble=True)
+    chosen = ensemble_to_use(study, home, refit=True)
+    chosen.models[0].weights.unlink()
+    with pytest.raises(
+        InputError, match=r"does not exist, and it is of the ensemble of 3 networks"
+    ):
+        ensemble_to_use(study, home, refit=True)
+    assert ensemble_to_use(study, home, refit=True, trained=False).models == chosen.models
+
+
+def test_a_recipe_of_a_refit_is_known_when_another_network_is_the_winner(
+    study: OpenStudy, place: Workspace, trained: Trained, tmp_path: Path
+) -> None:
+    refit("study", place, Silent())
+    file = tmp_path / "first.toml"
+    export("study", str(file), place, Silent(), refit=True)
+    confirm(study, trained)
+    with pytest.raises(InputError, match="was not trained on training and validation"):
+        model_of(study, place.home, None, refit=True)
+    assert "trained again on training and valid" in find_predictor(str(file), place, Silent()).what
+
+
+def test_a_refit_is_measured_on_no_validation_examples(study: OpenStudy, place: Workspace) -> None:
+    refit("study", place, Silent())
+    assert best_row(study)["validation_examples"] is not None
+    row = best_row(ensure_confirmation_study(study))
+    assert (row["validation_examples"], row["interval"]) == (None, None)
+
+
+def test_what_is_not_confirmed_is_told(
+    study: OpenStudy, place: Workspace, trained: Trained
+) -> None:
+    told = fakes.Told()
+    refit("study", place, told)
+    assert any(
+        "nothing is confirmed, so this trains the search's best" in one for one in told.lines
+    )
+    refit("study", place, told)
+    assert "was trained on training and validation examples before" in told.lines[-1]
+    confirm(study, trained)
+    told = fakes.Told()
+    refit("study", place, told)
+    assert not any("nothing is confirmed" in line for line in told.lines)
 
 
 def test_a_recipe_of_a_refit_is_what_was_trained(
