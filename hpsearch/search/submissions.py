@@ -111,7 +111,9 @@ def prioritise(study: OpenStudy, who: str, priority: int) -> Submission:
     return _revise(study, event, lambda found: found.model_copy(update={"priority": priority}))
 
 
-def submit_runs(confirmation: OpenStudy, of: Submission, who: str, detail: str) -> Submission:
+def submit_runs(
+    confirmation: OpenStudy, of: Submission, who: str, detail: str, *, new: int
+) -> Submission:
     """Queue a confirmation study, whose runs wait, for the user of the study that it is of.
 
     Args:
@@ -119,7 +121,13 @@ def submit_runs(confirmation: OpenStudy, of: Submission, who: str, detail: str) 
         of: what is known of that study.
         who: asks for it.
         detail: of the event.
+        new: how many runs wait since just now; where none does, and it is over or queued, it stays
+            as it is.
     """
+    known = confirmation.optuna.user_attrs.get(SUBMISSION_KEY)
+    stays = ending(confirmation) is not None or (known is not None and known["state"] == "queued")
+    if known is not None and not new and stays:
+        return Submission.model_validate(known)
     made = Submission(state="queued", user=of.user, priority=of.priority, queued=time.time())
     event = Event(who=who, what="submitted", study=confirmation.name, detail=detail)
 

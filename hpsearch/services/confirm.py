@@ -7,8 +7,6 @@ from typing import Any
 from hpsearch.data.section import Folds
 from hpsearch.errors import InputError, NoTrialError
 from hpsearch.search import confirmation, submissions
-from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.budget import ending
 from hpsearch.search.leaders import Leader, leaders, requested_leaders
 from hpsearch.search.lookup import confirmation_studies, load_study
 from hpsearch.search.shapes import ConfirmRequest, Kind, Submission
@@ -201,13 +199,9 @@ def submit_confirmation(
     """
     of = submissions.submission_of(study)
     asked = ask(study, workspace, top=top, seeds=seeds, new_split=new_split, smallest=smallest)
-    known = asked.runs.optuna.user_attrs.get(SUBMISSION_KEY)
-    is_over = ending(asked.runs) is not None
-    if known is not None and not asked.new and (is_over or known["state"] == "queued"):
-        return asked.runs, Submission.model_validate(known)
     names, count = listed([one.name for one in asked.leaders]), len(asked.request.seeds)
     told = f"{names} with {count} seeds each"
-    return asked.runs, submissions.submit_runs(asked.runs, of, who, told)
+    return asked.runs, submissions.submit_runs(asked.runs, of, who, told, new=asked.new)
 
 
 def confirmation_of(study: OpenStudy) -> Confirmation:

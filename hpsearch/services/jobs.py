@@ -1,4 +1,4 @@
-"""Running what waits in a confirmation study, for ``confirm``, ``refit`` and ``evaluate --refit``."""
+"""Running what waits in a confirmation study: ``confirm``, ``refit`` and ``evaluate --refit``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ from typing import Any
 
 from hpsearch.home import Home
 from hpsearch.search import submissions
-from hpsearch.search.attributes import SUBMISSION_KEY
-from hpsearch.search.budget import ending
 from hpsearch.search.confirmation import refuse_confirmation_study
 from hpsearch.search.leaders import told
 from hpsearch.search.lookup import load_study
@@ -176,12 +174,8 @@ def submit_refit(
     chosen, wanted = _wanted(study, workspace.home, ensemble=ensemble)
     workspace.record(study)
     runs, new = queue_refits(study, wanted, Silent())
-    known = runs.optuna.user_attrs.get(SUBMISSION_KEY)
-    is_over = ending(runs) is not None
-    if known is not None and not new and (is_over or known["state"] == "queued"):
-        return runs, Submission.model_validate(known)
     what = told(wanted[0].group.leader.of) if chosen is None else chosen.what
-    return runs, submissions.submit_runs(runs, of, who, f"{what}, refitted")
+    return runs, submissions.submit_runs(runs, of, who, f"{what}, refitted", new=new)
 
 
 def _wanted(study: OpenStudy, place: Home, *, ensemble: bool) -> tuple[Chosen | None, list[Refit]]:

@@ -17,6 +17,7 @@ from hpsearch.search import attributes as attr
 from hpsearch.search.confirmation import ensure_confirmation_study, kind_of, queue, seeds
 from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.leaders import Leader, leaders
+from hpsearch.search.lookup import load_study
 from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
@@ -117,7 +118,7 @@ def test_of_a_confirmed_winner_the_median_run_is_trained_again(
     assert winner_of(study, home).leader.of == str(best(study).number)
     (network,) = refit("study", place, Silent()).plain()["networks"]
     assert network["seed"] in seeds(study, 3)
-    values = {one.user_attrs[attr.SEED_KEY]: one.value for one in runs.trials()[:3]}
+    values = {one.user_attrs[attr.SEED_KEY]: one.values[0] for one in runs.trials()[:3]}
     assert values[network["seed"]] == sorted(values.values())[1]
     assert kinds(study) == [Kind.SEED] * 3 + [Kind.REFIT]
 
@@ -283,7 +284,7 @@ def test_what_was_not_trained_yet_says_how(study: OpenStudy, home: Home, tmp_pat
 
 
 def test_weights_of_a_refit_that_are_gone_are_named(
-    study: OpenStudy, place: Workspace, trained: Trained, home: Home, tmp_path: Path
+    study: OpenStudy, place: Workspace, home: Home, tmp_path: Path
 ) -> None:
     refit("study", place, Silent())
     (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
@@ -292,6 +293,11 @@ def test_weights_of_a_refit_that_are_gone_are_named(
         model_of(study, home, None, refit=True)
     assert refitted(study, home).groups  # which needs no weights, and so does a recipe
     export("study", str(tmp_path / "recipe.toml"), place, Silent(), refit=True)
+
+
+def test_weights_of_an_ensemble_of_refits_that_are_gone_are_named(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
     choose(study, trained)
     refit("study", place, Silent(), ensemble=True)
     chosen = ensemble_to_use(study, home, refit=True)
@@ -317,8 +323,11 @@ def test_a_recipe_of_a_refit_is_known_when_another_network_is_the_winner(
 
 def test_a_refit_is_measured_on_no_validation_examples(study: OpenStudy, place: Workspace) -> None:
     refit("study", place, Silent())
-    assert best_row(study)["validation_examples"] is not None
-    row = best_row(ensure_confirmation_study(study))
+    runs = ensure_confirmation_study(study)
+    for one in (study, runs):
+        one.optuna.set_user_attr(attr.DATASET_KEY, {**one.data, "validation": 60})
+    assert best_row(load_study(study.storage, "study"))["validation_examples"] == 60
+    row = best_row(load_study(study.storage, runs.name))
     assert (row["validation_examples"], row["interval"]) == (None, None)
 
 
