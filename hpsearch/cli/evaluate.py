@@ -126,9 +126,14 @@ def print_judged(one: Judged, metric: str) -> None:
         print_headline(one.results[models[0].seed])
     else:
         _print_mean(one)
-        by = "validation" if epochs is None else "its training examples"
+        by = _by(is_refit=epochs is not None)
         out.print(f"Seed {one.middle} is the median by {by}; what follows is of it.")
     print_scores(one.results[one.middle])
+
+
+def _by(*, is_refit: bool) -> str:
+    """What the median was chosen by; no validation example judges a refit."""
+    return "validation, before its refit" if is_refit else "validation"
 
 
 def print_judged_ensemble(found: JudgedEnsemble) -> None:
@@ -144,7 +149,7 @@ def print_judged_ensemble(found: JudgedEnsemble) -> None:
         words=["metric"],
         title=(
             f"On {plural(found.result.examples, 'test example')}; alone: {found.single}, the median"
-            f" by {'its training examples' if found.is_refit else 'validation'}"
+            f" by {_by(is_refit=found.is_refit)}"
         ),
     )
     ends = metric.ends(found.gain.low, found.gain.high)

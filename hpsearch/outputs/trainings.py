@@ -15,9 +15,9 @@ from hpsearch.home import RECIPE, RESULT, TEST_RESULT, WEIGHTS, Home
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe, computing_in
 from hpsearch.search.attributes import OF_KEY
-from hpsearch.search.confirmation import is_former, kind_of
+from hpsearch.search.confirmation import is_former, kind_of, results
 from hpsearch.search.leaders import BASELINE
-from hpsearch.search.lookup import with_confirmation
+from hpsearch.search.lookup import confirmation_studies, with_confirmation
 from hpsearch.search.recipes import baseline_recipe, recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
@@ -45,6 +45,8 @@ class Training:
     """Whether it is the trial itself, whose seed the search chose by its value."""
     kind: Kind = Kind.SEED
     """A refit's value is of examples that it was trained on; that of another split is another's."""
+    before: float | None = None
+    """Of a refit the value of the network that was trained again, as ``value`` of others."""
 
 
 def trainings(study: OpenStudy, home: Home) -> list[Training]:
@@ -132,6 +134,7 @@ def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
 
 def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
     """What ``hpsearch evaluate`` left: of trials of the search, and of confirmation runs."""
+    before = _values(study)
     for one in with_confirmation(study):
         for trial in one.trials():
             file = home.trial_run(one.name, trial.number) / TEST_RESULT
@@ -150,10 +153,23 @@ def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
                     value=float(trial.values[0]),
                     test=test,
                     of_search=not one.is_closed,
-                    kind=kind_of(trial.user_attrs),
+                    kind=(kind := kind_of(trial.user_attrs)),
+                    before=before.get((of, test["seed"])) if kind is Kind.REFIT else None,
                 )
             except (OSError, ValueError, KeyError, TypeError):
                 continue
+
+
+def _values(study: OpenStudy) -> dict[tuple[str, int], float]:
+    """The values of a study's trials and confirmation runs but refits, by whose configuration it is
+    and by seed.
+    """
+    found = {(str(one.number), trial_seed(study, one)): one for one in study.trials()}
+    for runs in confirmation_studies(study):
+        for kind in (Kind.SPLIT, Kind.SEED):
+            for of, by_seed in results(study, runs, kind=kind).items():
+                found |= {(of, seed): run for seed, run in by_seed.items()}
+    return {key: float(one.values[0]) for key, one in found.items() if is_complete(one)}
 
 
 def _essence(recipe: Recipe) -> Recipe:

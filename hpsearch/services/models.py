@@ -1,6 +1,6 @@
 """Whose weights ``evaluate`` judges: the confirmed runs, the search's best, or refits of these."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hpsearch.errors import InputError
@@ -53,6 +53,9 @@ class Group:
     models: tuple[Model, ...]
     epochs: int | None = None
     """How long they were trained on training and validation examples; None: they were not."""
+    before: Mapping[int, float] | None = None
+    """Of refits by seed the values of the networks that were trained again, on validation examples
+    that these had not seen."""
     chosen: str | None = None
     """How the confirmed winner was chosen: "first" or "smallest"; None: this is not it."""
 
@@ -62,9 +65,9 @@ class Group:
         return self.leader.name
 
     @property
-    def values(self) -> dict[int, float]:
-        """The objective's values on the validation part, by seed."""
-        return {model.seed: model.value for model in self.models}
+    def values(self) -> Mapping[int, float]:
+        """The objective's values on the validation part, by seed; of refits :attr:`before`."""
+        return self.before or {model.seed: model.value for model in self.models}
 
 
 def confirmed_groups(

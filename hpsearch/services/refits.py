@@ -302,4 +302,5 @@ def _trained(
     confirmation: OpenStudy, wanted: Refit, runs: Mapping[int, Trial], place: Home
 ) -> Group:
     models = tuple(kept_model(confirmation, runs[seed], place) for seed in sorted(runs))
-    return replace(wanted.group, models=models, epochs=wanted.epochs)
+    before = {model.seed: wanted.group.values[model.seed] for model in models}
+    return replace(wanted.group, models=models, epochs=wanted.epochs, before=before)

@@ -27,7 +27,8 @@ def test_the_next_steps_are_named_in_their_order(
     assert before == "The budget of 1 trial is met.\n"
     commands = [line.split()[:2] for line in after.splitlines()]
     assert commands == [
-        ["hpsearch", one] for one in ("confirm", "ensemble", "evaluate", "export", "report")
+        ["hpsearch", one]
+        for one in ("confirm", "ensemble", "refit", "evaluate", "export", "report")
     ]
     assert all("study" in line.split() for line in after.splitlines())
     assert max(map(len, after.splitlines())) <= 100

@@ -580,9 +580,13 @@ def test_what_is_shown_in_full_is_the_worse_of_the_two_in_the_middle(
     y = np.arange(50.0)
     result = json.loads(json.dumps(asdict(regression_evaluation.evaluate(y, 1.1 * y))))
     one = {"trial": 0, "of_search": False, "kind": "seed", "test": result}
-    rows = [{**one, "seed": number, "value": number / 10} for number in (1, 2)]
+    rows = [{**one, "seed": at, "value": at / 10, "before": None} for at in (1, 2)]
     (group,) = _tested(rows, metric)
     assert group["shown"]["seed"] == seed
+    # Values of refits are of examples that they were trained on: those before count.
+    rows = [{**row, "kind": "refit", "before": -row["value"]} for row in rows]
+    (group,) = _tested(rows, metric)
+    assert group["shown"]["seed"] == 3 - seed
 
 
 def test_effects_are_told_with_what_cannot_be_told(open_study: Open) -> None:

@@ -1,5 +1,6 @@
 """Refits: which networks are trained again, for how long, and what is taken where."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.data.inputs import write_inputs
 from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError, UnfinishedError
-from hpsearch.home import INPUTS, WEIGHTS, Home
+from hpsearch.home import INPUTS, TEST_RESULT, WEIGHTS, Home
 from hpsearch.objective import Objective
+from hpsearch.outputs.trainings import trainings
 from hpsearch.search import attributes as attr
 from hpsearch.search.confirmation import ensure_confirmation_study, kind_of, queue, seeds
 from hpsearch.search.ensemble import keep_ensemble
@@ -24,7 +26,9 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import best_row
 from hpsearch.services import refits
 from hpsearch.services.ensembles import chosen_ensemble
+from hpsearch.services.evaluate import Judged
 from hpsearch.services.export import export, model_of
+from hpsearch.services.jobs import HERE
 from hpsearch.services.predictors import find_predictor
 from hpsearch.services.progress import Silent
 from hpsearch.services.refit import ensemble_to_use, refit, refitted
@@ -121,6 +125,26 @@ def test_of_a_confirmed_winner_the_median_run_is_trained_again(
     values = {one.user_attrs[attr.SEED_KEY]: one.values[0] for one in runs.trials()[:3]}
     assert values[network["seed"]] == sorted(values.values())[1]
     assert kinds(study) == [Kind.SEED] * 3 + [Kind.REFIT]
+
+
+def test_of_refits_that_is_shown_which_refit_takes(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    confirm(study, trained)
+    (network,) = refit("study", place, Silent()).plain()["networks"]
+    group = winner_of(study, home)
+    (again,) = refits.refits(study, [refit_of(study, group)], place, HERE, fakes.Told())
+    assert (again.values, again.epochs) == (group.values, 4)
+    assert (
+        Judged(group=again, results={}, metric=study.file.objective.measure).middle
+        == (network["seed"])
+    )
+    for model in again.models:
+        told = {"seed": model.seed, "value": model.value}
+        file = home.trial_run("study.confirm", model.trial.number) / TEST_RESULT
+        file.write_text(json.dumps(told), "utf-8")
+    found = trainings(study, home)
+    assert {one.seed: one.before for one in found if one.kind is Kind.REFIT} == group.values
 
 
 def test_it_trains_as_long_as_the_middle_run_took(
