@@ -35,7 +35,7 @@ def ensemble_script(
     Args:
         networks: at least one, of one study: they share data, training and objective.
         study: its name.
-        value: the ensemble's, in the objective's metric.
+        value: the ensemble's, in the objective's metric; of refits it is not told.
         parts: the training and validation parts, on which all networks are trained, also those
             that had other splits; of several folds the first.
         data: the file of their arrays, absolute or from the script's folder.
@@ -72,11 +72,13 @@ def ensemble_script(
 def _docstring(recipes: Sequence[Recipe], study: str, value: float, parts: Parts) -> str:
     """What the script is and where it comes from."""
     first, who = recipes[0], f"the ensemble of {plural(len(recipes), 'network')}"
+    # That of refits is of the networks before them.
+    told = "" if first.dataset.include_validation else f" ({first.objective.metric} {value:.6g})"
     has_splits = len({recipe.dataset.split_seed for recipe in recipes}) > 1
     splits = ["Some of its networks had other splits there; here all have this one."]
     return pieces.docstring(
         "Trains the Keras networks of an ensemble and prints validation results of their average.",
-        f"{study}, {who} ({first.objective.metric} {value:.6g})",
+        f"{study}, {who}{told}",
         first,
         parts,
         *(splits if has_splits else []),

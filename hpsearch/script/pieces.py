@@ -75,6 +75,7 @@ def common(recipes: Sequence[Recipe], parts: Parts, shared: Shared) -> dict[str,
         "table": is_table,
         "target": parts.target is not None,
         "folds": len(parts.folds),
+        "refit": first.dataset.include_validation,
         "mixed": first.training.precision != "float32",
         "epochs": epochs_of(recipes),
         "callbacks": stopping(first, epochs_of(recipes)),
@@ -109,6 +110,9 @@ def _template(name: str) -> Template:
     return environment.get_template(name)
 
 
+_REFIT = "It trains on the validation examples, too, so that validation results mean little."
+
+
 def docstring(first: str, source: str, recipe: Recipe, parts: Parts, *notes: str) -> str:
     """What a script is and where it comes from.
 
@@ -129,6 +133,7 @@ def docstring(first: str, source: str, recipe: Recipe, parts: Parts, *notes: str
         f"Data fingerprint: {recipe.provenance.get('data_fingerprint', 'unknown')}.",
         needs,
         *([f"hpsearch trained on {folds} folds; this is the first of them."] if folds > 1 else []),
+        *([_REFIT] if recipe.dataset.include_validation else []),
         *notes,
     ]
     # A study's name may be as long as a line, and is not broken.

@@ -120,8 +120,9 @@ def other_surroundings(
     versions = there.get("versions") or attrs.get(attr.VERSIONS_KEY) or {}
     pairs |= {name: (version, here["versions"].get(name)) for name, version in versions.items()}
     known = attrs.get(attr.DATASET_KEY) or {}
-    for key, name in (("fingerprint", "data fingerprint"), ("split_fingerprint", "split")):
-        pairs[name] = (known.get(key), data.get(key))
+    pairs["data fingerprint"] = (known.get("fingerprint"), data.get("fingerprint"))
+    if "dataset" not in trial.user_attrs.get(attr.CHANGES_KEY, {}):  # else it is another's
+        pairs["split"] = (known.get("split_fingerprint"), data.get("split_fingerprint"))
     return [
         f"{name}: {then} -> {now}"
         for name, (then, now) in pairs.items()

@@ -89,6 +89,14 @@ def test_no_name_is_defined_twice() -> None:
     assert {"CONFIGURATIONS", "ENSEMBLE", "BUILDERS", "SCHEDULES", "train"} <= set(names)
 
 
+def test_refits_tell_that_validation_means_little_and_no_value_of_before() -> None:
+    told = "It trains on the validation examples, too, so that validation results mean little."
+    text = written({}, {"members": 2})
+    assert (told in text, "0.98765" in text) == (False, True)
+    text = written({}, {"members": 2}, dataset={"include_validation": True})
+    assert (told in text, "0.98765" in text) == (True, False)
+
+
 def test_each_configuration_stands_once_and_each_network_has_its_seed_and_weight() -> None:
     first = recipe(config={"units": [64, 32]})
     other = recipe(config={"batch_size": 7, "optimizer": {"type": "adamw", "weight_decay": 0.5}})

@@ -87,3 +87,15 @@ def test_what_is_other_here_is_named(open_study: Callable[..., OpenStudy]) -> No
     assert other_surroundings(study, owned, here, device="GPU 0", data=data) == [
         "host: other -> box", "device: CPU -> GPU 0", f"data fingerprint: {'f' * 64} -> 0"
     ]  # fmt: skip
+
+
+def test_a_run_with_another_split_is_compared_with_none(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study = open_study()
+    here = {"host": "box", "cpu": "fast", "os": "Linux", "versions": {}}
+    data = {"fingerprint": "f" * 64, "split_fingerprint": "its own"}
+    study.optuna.set_user_attr("dataset", {**study.data, "split_fingerprint": "the study's"})
+    refit = trial(user_attrs={"changes": {"dataset": {"include_validation": True}}})
+    for owned, told in ((trial(), ["split: the study's -> its own"]), (refit, [])):
+        assert other_surroundings(study, owned, here, device="CPU", data=data) == told
