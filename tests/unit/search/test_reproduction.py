@@ -7,7 +7,9 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.errors import InputError
+from hpsearch.search import attributes as attr
 from hpsearch.search.history import record
+from hpsearch.search.lookup import load_study
 from hpsearch.search.reproduction import compare, last_epoch, other_surroundings
 from hpsearch.search.study import OpenStudy
 
@@ -93,9 +95,12 @@ def test_a_run_with_another_split_is_compared_with_none(
     open_study: Callable[..., OpenStudy],
 ) -> None:
     study = open_study()
-    here = {"host": "box", "cpu": "fast", "os": "Linux", "versions": {}}
+    versions = study.optuna.user_attrs[attr.VERSIONS_KEY]
+    here = {"host": "box", "cpu": "fast", "os": "Linux", "versions": versions}
     data = {"fingerprint": "f" * 64, "split_fingerprint": "its own"}
-    study.optuna.set_user_attr("dataset", {**study.data, "split_fingerprint": "the study's"})
-    refit = trial(user_attrs={"changes": {"dataset": {"include_validation": True}}})
+    facts = {**study.data, "split_fingerprint": "the study's"}
+    study.optuna.set_user_attr(attr.DATASET_KEY, facts)
+    study = load_study(study.storage, study.name)
+    refit = trial(user_attrs={attr.CHANGES_KEY: {"dataset": {"include_validation": True}}})
     for owned, told in ((trial(), ["split: the study's -> its own"]), (refit, [])):
         assert other_surroundings(study, owned, here, device="CPU", data=data) == told
