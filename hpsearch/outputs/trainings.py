@@ -134,7 +134,6 @@ def _trained(study: OpenStudy, home: Home) -> Iterator[Training]:
 
 def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
     """What ``hpsearch evaluate`` left: of trials of the search, and of confirmation runs."""
-    before = _values(study)
     for one in with_confirmation(study):
         for trial in one.trials():
             file = home.trial_run(one.name, trial.number) / TEST_RESULT
@@ -154,22 +153,27 @@ def _evaluated(study: OpenStudy, home: Home) -> Iterator[Training]:
                     test=test,
                     of_search=not one.is_closed,
                     kind=(kind := kind_of(trial.user_attrs)),
-                    before=before.get((of, test["seed"])) if kind is Kind.REFIT else None,
+                    before=_before(study, of, test["seed"]) if kind is Kind.REFIT else None,
                 )
             except (OSError, ValueError, KeyError, TypeError):
                 continue
 
 
-def _values(study: OpenStudy) -> dict[tuple[str, int], float]:
-    """The values of a study's trials and confirmation runs but refits, by whose configuration it is
-    and by seed.
+def _before(study: OpenStudy, of: str, seed: int) -> float | None:
+    """The value of the network that was trained again: a confirmation run, else the trial itself.
+
+    Args:
+        study: the study.
+        of: whose configuration it has.
+        seed: its seed.
     """
-    found = {(str(one.number), trial_seed(study, one)): one for one in study.trials()}
     for runs in confirmation_studies(study):
-        for kind in (Kind.SPLIT, Kind.SEED):
-            for of, by_seed in results(study, runs, kind=kind).items():
-                found |= {(of, seed): run for seed, run in by_seed.items()}
-    return {key: float(one.values[0]) for key, one in found.items() if is_complete(one)}
+        for kind in (Kind.SEED, Kind.SPLIT):
+            if found := results(study, runs, [seed], kind).get(of):
+                return float(found[seed].values[0])
+    trial = None if of == BASELINE else find(study, int(of))
+    is_it = trial is not None and is_complete(trial) and trial_seed(study, trial) == seed
+    return float(trial.values[0]) if trial is not None and is_it else None
 
 
 def _essence(recipe: Recipe) -> Recipe:

@@ -99,10 +99,9 @@ def _tested(trainings: Sequence[Mapping[str, Any]], metric: Metric) -> list[dict
             groups.setdefault((one["trial"], kind), []).append(one)
     found = []
     for index, ((trial, kind), rows) in enumerate(groups.items()):
-        values = {row["seed"]: row["value"] for row in rows}
-        if all(row["before"] is not None for row in rows):
-            values = {row["seed"]: row["before"] for row in rows}
-        seed = middle(values, metric)
+        is_known = all(row["before"] is not None for row in rows)  # of refits alone
+        by_seed = {row["seed"]: row["before" if is_known else "value"] for row in rows}
+        seed = middle(by_seed, metric)
         shown = next(row for row in rows if row["seed"] == seed)
         test = shown["test"]
         headline = task_of(test).headline
