@@ -138,10 +138,11 @@ def _say_what_comes(
     if not any(refits_left(study, confirmation, of, wanted.seeds, wanted.epochs)):
         progress.say(f"{wanted.name} was trained on training and validation examples before.")
         return
-    took = f"{low}" if low == high else f"{low} to {high}"
+    took = "were best after" if study.file.objective.epoch == "best" else "took"
+    took += f" {low}" if low == high else f" {low} to {high}"
     progress.say(
         f"Training {wanted.group.name} on training and validation examples for"
-        f" {plural(wanted.epochs, 'epoch')} (its runs took {took}), with the same"
+        f" {plural(wanted.epochs, 'epoch')} (its runs {took}), with the same"
         f" {'seed' if len(wanted.seeds) == 1 else 'seeds'}; new runs: {new}."
     )
 
