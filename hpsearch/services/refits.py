@@ -264,16 +264,17 @@ def retrained_ensemble(chosen: Chosen, groups: Sequence[Group]) -> Chosen:
         groups: its configurations, trained again; see :func:`groups_of`.
     """
     by = {(one.leader.of, model.seed): model for one in groups for model in one.models}
-    weights: dict[tuple[str, int], float] = {}
+    weights, values = dict[tuple[str, int], float](), dict[tuple[str, int], float]()
     for one in chosen.ensemble.members:  # with folds, two may differ by their folds alone
         if (key := (one.of, one.seed)) in by:
             weights[key] = weights.get(key, 0.0) + one.weight
+            values[key] = one.value  # that of the refit is of examples that it was trained on
     whole = sum(weights.values())
     models = [by[key] for key in weights]
     members = [
         EnsembleMember(
             of=of, trial=by[of, seed].trial.number, is_run=True, seed=seed,
-            weight=min(weight / whole, 1.0), value=by[of, seed].value,
+            weight=min(weight / whole, 1.0), value=values[of, seed],
         )
         for (of, seed), weight in weights.items()
     ]  # fmt: skip

@@ -209,6 +209,8 @@ def test_an_ensemble_is_trained_again_network_by_network(
     assert [model.seed for model in chosen.models] == own
     # The choice itself, and what is taken without --refit, stay as they were.
     before = ensemble_to_use(study, home, refit=False)
+    told = [[one.value for one in each.ensemble.members] for each in (chosen, before)]
+    assert told[0] == told[1]  # of validation examples that no network had seen
     assert not any(model.recipe.dataset.include_validation for model in before.models)
 
 
