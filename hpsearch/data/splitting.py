@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.arrays import Targets
-from hpsearch.data.stratify import Rows, check_complete, draw, draw_any, sizes_of
+from hpsearch.data.stratify import Rows, check_complete, draw, sizes_of
 
 _NOT_VALIDATED = -1
 """The fold of a row that all folds train on."""
@@ -64,14 +64,27 @@ def held_out(
 
 
 def thinned(rows: Rows, y: Targets, count: int, seed: int, class_names: Sequence[str]) -> Rows:
-    """``count`` of the rows, each class in proportion; of a regression any.
+    """``count`` of the rows, each class in proportion, but one of each at least; of a regression
+    any.
 
     Raises:
-        ValueError: why it cannot be done, or which class would be missing.
+        ValueError: there are more classes, or one that none of the rows is of.
     """
-    if class_names:
-        return draw(rows, y, count, seed, class_names)[0]
-    return _any(rows, count, seed)[1]
+    if not class_names:
+        return _any(rows, count, seed)[1]
+    if count < len(class_names):
+        raise ValueError(f"they are of {len(class_names)} classes")
+    check_complete(rows, y, class_names)
+    return _completed(*draw(rows, y, count, seed, class_names), y, class_names)
+
+
+def _completed(taken: Rows, left: Rows, y: Targets, class_names: Sequence[str]) -> Rows:
+    """Rows that were taken, with one of each class that they lack in place of a frequent one's."""
+    for label in np.flatnonzero(sizes_of(taken, y, class_names) == 0):
+        most = int(np.argmax(sizes_of(taken, y, class_names)))
+        gone = taken[y[taken] == most][-1]
+        taken = np.sort(np.append(taken[taken != gone], left[y[left] == label][0]))
+    return taken
 
 
 def folds(
@@ -133,7 +146,7 @@ def _by_class(
         raise ValueError(
             f"{smaller} of {len(rows)} examples cannot contain all {len(class_names)} classes"
         )
-    return draw_any(rows, y, count, seed, class_names)
+    return draw(rows, y, count, seed, class_names)
 
 
 def _refuse_identifiers(sizes: npt.NDArray[np.int64]) -> None:

@@ -22,40 +22,12 @@ def draw(
     Args:
         rows: indices into ``y``, each at most once.
         y: labels 0 ... classes - 1.
-        count: how many rows to take, 1 ... len(rows) - 1.
+        count: how many rows to take, as many as there are classes at least, len(rows) - 1 at most.
         seed: the same seed takes the same rows.
-        class_names: the names of all classes, for messages.
+        class_names: the names of all classes.
 
     Returns:
-        Rows taken and rows left over, both ascending. Only the former hold every class for sure.
-
-    Raises:
-        ValueError: why the draw cannot be made or would miss a class.
-    """
-    if count < len(class_names) or count >= len(rows):
-        raise ValueError(
-            f"{count} of {len(rows)} examples cannot contain all {len(class_names)} classes"
-        )
-    sizes = sizes_of(rows, y, class_names)
-    if sizes.min() < 2:
-        name = class_names[int(np.argmin(sizes))]
-        raise ValueError(f"class {show(name)} has too few examples ({sizes.min()})")
-    taken, left = draw_any(rows, y, count, seed, class_names)
-    check_complete(taken, y, class_names)
-    return taken, left
-
-
-def draw_any(
-    rows: Rows, y: Targets, count: int, seed: int, class_names: Sequence[str]
-) -> tuple[Rows, Rows]:
-    """As :func:`draw`, but a rare class may be on one side alone.
-
-    Args:
-        rows: see :func:`draw`, as for the others.
-        y: labels.
-        count: as many as there are classes, at least.
-        seed: of the draw.
-        class_names: the names of all classes.
+        Rows taken and rows left over, both ascending. Either may lack a rare class.
     """
     left = len(rows) - count
     labels, sizes = y[rows].astype(np.int64), sizes_of(rows, y, class_names)

@@ -11,8 +11,9 @@ from hpsearch.data.drawing import split
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
-from hpsearch.for_data import for_data, lost_portfolio
+from hpsearch.for_data import for_data, lost_portfolio, usual_preset
 from hpsearch.home import Home
+from hpsearch.networks.network import described
 from hpsearch.services.progress import Progress
 from hpsearch.space import ends, kinds
 from hpsearch.study_file import StudyFile
@@ -58,13 +59,32 @@ def study_data(
     tried = largest + ([study.baseline] if study.baseline is not None else [])
     for config in tried:
         if refusal := config_refusal(config, study.task, parts):
-            raise InputError(f"{file}: {refusal}")
+            of_preset = "" if config is study.baseline else _preset_refusal(written, study, parts)
+            raise InputError(f"{file}: {of_preset or refusal}")
     augments = [config.augment for config in tried]
     for warning in advise_flips(augments, parts.class_names) if warn else ():
         progress.say(f"warning: {file}: {warning}.")
     if warn and (lost := lost_portfolio(written, study, parts)):
         progress.say(f"{file}: {lost}.")
     return study, dataset, parts
+
+
+def _preset_refusal(written: StudyFile, study: StudyFile, parts: Parts) -> str:
+    """Why a preset whose space cannot be trained on data is none for them, with the cure; empty:
+    the space is not a preset's that the file names.
+
+    Args:
+        written: a study file as it was written.
+        study: what its data made of it.
+        parts: the data.
+    """
+    if written.preset in (None, "auto") or study.preset is None:
+        return ""
+    usual = usual_preset(parts.shape)
+    return (
+        f'preset = "{written.preset}" is not for these data, of which an example'
+        f' {described(parts.shape)}; write "{usual}", or leave it out'
+    )
 
 
 def config_refusal(config: TrialConfig, task: Task, parts: Parts) -> str:

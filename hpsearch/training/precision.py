@@ -24,6 +24,11 @@ _MOST = 10 * SECONDS
 _VALIDATION = 64
 """Examples that are validated in each round."""
 
+LEAST_MACS = 100_000
+"""Multiplications for an example below which a processor gains nothing by bfloat16: with its
+instructions networks of 10,000 to 80,000 took 0.92 to 1.21 times as long in it (1.06 in the mean),
+those of 120,000 to 10 million 0.84 times (scripts/bench/README.md)."""
+
 _CPU_INFO = Path("/proc/cpuinfo")
 _BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 """Instructions of x86 processors that multiply bfloat16; without them it is emulated, up to ten
@@ -42,6 +47,11 @@ def why_not(precision: str) -> str:
     if precision == "mixed_bfloat16" and not devices.on_gpu() and not _has_bfloat16():
         return "has no instructions for bfloat16"
     return ""
+
+
+def _are_small(recipes: Sequence[Recipe], parts: Parts) -> bool:
+    """Whether measuring would take longer than it could save."""
+    return max(size_of(recipe, parts).macs for recipe in recipes) < LEAST_MACS
 
 
 def _has_bfloat16() -> bool:
@@ -149,6 +159,8 @@ def measured(
         return {}, reason
     if not recipes:
         return {}, "has no network to measure"
+    if other == "mixed_bfloat16" and not devices.on_gpu() and _are_small(recipes, parts):
+        return {}, f"gains nothing by {other} with networks as small as these"
     try:
         return measure(recipes, parts, other, stopped=stopped), ""
     except (TrialFailedError, tf.errors.OpError) as error:

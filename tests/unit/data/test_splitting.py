@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hpsearch.data.splitting import folds, held_out, thinned
+from hpsearch.data.stratify import draw
 
 NAMES = ("a", "b", "c")
 Y = np.arange(300) % 3
@@ -138,6 +139,35 @@ def test_numbers_are_thinned_to_the_count() -> None:
     taken = thinned(ROWS, NUMBERS, 17, 0, ())
     assert len({*taken}) == 17
     assert list(taken) == sorted(taken)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=2, max_size=6),
+    share=st.floats(0.1, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_each_class_keeps_an_example_when_rows_are_thinned(
+    sizes: list[int], share: float, seed: int
+) -> None:
+    y = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    rows, names = np.arange(len(y)), [str(label) for label in range(len(sizes))]
+    count = max(len(sizes), round(share * len(y)))
+    assume(count < len(y))
+    taken = thinned(rows, y, count, seed, names)
+    assert len({*taken}) == count
+    assert list(taken) == sorted(taken)
+    assert {*y[taken]} == {*y}
+    drawn, _ = draw(rows, y, count, seed, names)
+    if len({*y[drawn]}) == len(sizes):  # as it was before rare classes were kept
+        assert list(taken) == list(drawn)
+
+
+def test_what_cannot_be_thinned_is_told() -> None:
+    y = np.array([0, 1, 2, 0, 1, 2, 0])
+    with pytest.raises(ValueError, match="they are of 3 classes"):
+        thinned(np.arange(7), y, 2, 0, "abc")
+    with pytest.raises(ValueError, match='class "d" would have no example left'):
+        thinned(np.arange(7), y, 5, 0, "abcd")
 
 
 def test_another_seed_makes_other_folds_of_groups_of_any_sizes() -> None:

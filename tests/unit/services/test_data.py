@@ -44,6 +44,22 @@ CONV = {"network": {"conv": {}, "dense": {}}}
 FLIP = {"augment": {"flip": {"type": "categorical", "choices": [False, True]}}}
 
 
+@pytest.mark.parametrize("name", ["tables", "tables-realmlp", "images-conv"])
+def test_a_preset_of_other_data_is_told_by_its_name(
+    file: Callable[..., StudyFile], tmp_path: Path, name: str
+) -> None:
+    said = rf'f\.toml: preset = "{name}" is not for these data, .*shape \(5,\); write "vectors"'
+    with pytest.raises(InputError, match=said):
+        study_data(file((5,), "ab", preset=name, space={}), "f.toml", Home(tmp_path), Silent())
+    own: dict[str, Any] = {
+        "preset": "vectors",
+        "space": {},
+        "baseline": {"network": {"type": "conv"}},
+    }
+    with pytest.raises(InputError, match="a convolutional network takes images"):
+        study_data(file((5,), "ab", **own), "f.toml", Home(tmp_path), Silent())
+
+
 @pytest.mark.parametrize(
     ("sections", "says"),
     [

@@ -70,6 +70,7 @@ def test_who_goes_leaves_no_figures(
     make_recipe: Callable[..., Recipe], blobs: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "why_not", lambda _: "")
+    monkeypatch.setattr(precision, "LEAST_MACS", 0)
     with pytest.raises(TrialFailedError, match="while the precision was measured"):
         measured([make_recipe()], blobs, BOTH[1], stopped=lambda: True)
 
@@ -114,6 +115,7 @@ def test_a_processor_without_bfloat16_is_not_tried_in_it(  # noqa: PLR0917  # fi
     monkeypatch.setattr(precision, "_CPU_INFO", file)
     seconds = {"float32": 1.0, "mixed_bfloat16": 2.0}
     monkeypatch.setattr(precision, "measure", lambda *_, **__: seconds)
+    monkeypatch.setattr(precision, "LEAST_MACS", 0)
     found = measured([make_recipe()], blobs)
     assert found == ((seconds, "") if tried else ({}, "has no instructions for bfloat16"))
 
@@ -143,10 +145,33 @@ def test_what_cannot_be_computed_leaves_float32(
 
     monkeypatch.setattr(precision, "why_not", lambda _: "")
     monkeypatch.setattr(precision, "measure", measure)
+    monkeypatch.setattr(precision, "LEAST_MACS", 0)
     seconds, reason = measured([make_recipe()], blobs, "mixed_float16")
     assert seconds == {}
     assert reason.startswith("failed in mixed_float16 (")
     assert "\n" not in reason
+
+
+@pytest.mark.parametrize(("units", "small"), [([64, 64], True), ([64, 512, 512], False)])
+def test_small_networks_are_not_measured_on_a_processor(
+    make_recipe: Callable[..., Recipe],
+    blobs: Parts,
+    monkeypatch: pytest.MonkeyPatch,
+    units: list[int],
+    small: bool,
+) -> None:
+    monkeypatch.setattr(precision, "why_not", lambda _: "")
+    seconds = {"float32": 1.0, "mixed_bfloat16": 2.0}
+    monkeypatch.setattr(precision, "measure", lambda *_, **__: seconds)
+    config = {"layers": len(units), "units": units}
+    recipes = [make_recipe(), make_recipe(config=config)]
+    found, reason = measured(recipes, blobs)
+    assert bool(found) != small
+    said = "gains nothing by mixed_bfloat16 with networks as small as these"
+    assert reason == (said if small else "")
+    assert measured(recipes, blobs, "mixed_float16")[0] == seconds
+    monkeypatch.setattr(devices, "on_gpu", lambda: True)
+    assert measured(recipes, blobs)[0] == seconds
 
 
 def test_nothing_to_measure(blobs: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
