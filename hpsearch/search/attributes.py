@@ -259,9 +259,11 @@ OF_KEY = _of_trial("of", Whose)
 KIND_KEY = _of_trial("kind", RunKind)
 """What is new in the run; absent: only the seed. Written with it. Since 2026-11-25."""
 
-CHANGES_KEY = _of_trial("recipe_changes", dict[Literal["dataset", "training", "objective"], Table])
+CHANGES_KEY = _of_trial(
+    "recipe_changes", dict[Literal["config", "dataset", "training", "objective"], Table]
+)
 """Keys of the run's recipe that differ from the study's, by section. Written with it. Since
-2026-11-25."""
+2026-11-25; those of the configuration since 2026-11-30."""
 
 ADOPTED_KEY = _of_trial("adopted_from", Adopted)
 """Of another program's trial: which one it was there, and its value. Written by ``adopt``. Since

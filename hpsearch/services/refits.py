@@ -16,6 +16,7 @@ from hpsearch.recipe import Recipe
 from hpsearch.search.attributes import BEST_EPOCH_KEY, EPOCHS_KEY, FOLDS_KEY
 from hpsearch.search.confirmation import (
     ensure_confirmation_study,
+    is_annealed,
     queue,
     refits_left,
     results,
@@ -140,10 +141,13 @@ def _say_what_comes(
         return
     took = "were best after" if study.file.objective.epoch == "best" else "took"
     took += f" {low}" if low == high else f" {low} to {high}"
+    falling = (
+        " and a learning rate that falls to 0" if is_annealed(wanted.group.leader.config) else ""
+    )
     progress.say(
         f"Training {wanted.group.name} on training and validation examples for"
         f" {plural(wanted.epochs, 'epoch')} (its runs {took}), with the same"
-        f" {'seed' if len(wanted.seeds) == 1 else 'seeds'}; new runs: {new}."
+        f" {'seed' if len(wanted.seeds) == 1 else 'seeds'}{falling}; new runs: {new}."
     )
 
 

@@ -80,20 +80,11 @@ def _search(case: Case, folder: Path, trials: int) -> None:
 
 
 def _refitted(case: Case, folder: Path) -> Line:
-    """The best trial, trained as ``evaluate --refit`` trains: on training and validation rows, for
-    as many epochs as it took to its best one.
-    """
-    hpsearch(folder, "export", NAME, "-o", "best.json")
-    origin = json.loads((folder / "best.json").read_text(encoding="utf-8"))["provenance"]
-    changes = (
-        "dataset.include_validation=true",
-        f"training.epochs={origin['best_epoch']}",
-        "training.early_stopping=false",
-        'objective.epoch="last"',
-    )
-    options = [word for change in changes for word in ("--set", change)]
-    found = json.loads(hpsearch(folder, "train", "best.json", "--test", "--json", *options))
-    return {"score": found["test"][case.metric], "validation": origin["value"]}
+    """The best trial, trained again on training and validation rows."""
+    words = ("evaluate", NAME, "--refit", "--no-reference", "--json")
+    (best,) = json.loads(hpsearch(folder, *words))["candidates"]
+    validation = json.loads(hpsearch(folder, "best", NAME, "--json"))["value"]
+    return {"score": best["models"][0]["test"][case.metric], "validation": validation}
 
 
 def _ensemble(case: Case, folder: Path) -> tuple[Line, float]:

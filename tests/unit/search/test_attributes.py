@@ -72,7 +72,7 @@ def test_what_no_trial_has_is_not_ours(name: str, value: Any) -> None:
         ("val_loss", 3.4e38),
         ("gap", -1.0),
         ("recipe_changes", {"dataset": {"split_seed": 1}}),
-        ("recipe_changes", _changes(cast("OpenStudy", None), Kind.REFIT, 0, 3)),
+        ("recipe_changes", _changes(cast("OpenStudy", None), TrialConfig(), Kind.REFIT, 0, 3)),
     ],
 )
 def test_what_a_trial_may_have_is_ours(name: str, value: Any) -> None:

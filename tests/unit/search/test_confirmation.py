@@ -13,9 +13,11 @@ from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.parsing import parse
 from hpsearch.search import budget, claims, trials
-from hpsearch.search.attributes import REQUEST_KEY
+from hpsearch.search.attributes import CHANGES_KEY, REQUEST_KEY
 from hpsearch.search.confirmation import (
+    _changes,
     _identity,
+    _job,
     check_kind,
     ensure_confirmation_study,
     is_former,
@@ -28,10 +30,11 @@ from hpsearch.search.confirmation import (
     values,
 )
 from hpsearch.search.leaders import BASELINE as OF_BASELINE
-from hpsearch.search.leaders import leaders, requested_leaders
+from hpsearch.search.leaders import Leader, leaders, requested_leaders
 from hpsearch.search.lookup import load_study, names
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.storage import waiting_trial
 from hpsearch.search.study import OpenStudy
 
 pytestmark = pytest.mark.slow
@@ -221,9 +224,43 @@ def test_a_refit_trains_on_everything_for_a_fixed_time(study: OpenStudy, home: H
             assert recipe.training.epochs == run.user_attrs["epochs"] == epochs
             assert recipe.training.early_stopping is False
             assert recipe.objective.epoch == "last"
-            assert recipe.config == chosen[0].config
+            assert recipe.config == chosen[0].config.model_copy(update={"lr_schedule": "cosine"})
     assert results(study, confirmation) == {}
     assert values(study) == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "schedule"),
+    [
+        ({}, "cosine"),
+        ({"lr_schedule": "plateau"}, "cosine"),
+        ({"lr_schedule": "step"}, "step"),
+        ({"lr_schedule": "coslog4"}, "coslog4"),
+        ({"network": {"type": "python", "file": "/a/net.py"}}, "constant"),
+    ],
+)
+def test_the_rate_of_a_refit_falls_in_the_end(
+    study: OpenStudy, config: dict[str, Any], schedule: str
+) -> None:
+    confirmation = ensure_confirmation_study(study)
+    chosen = Leader(of="1", config=TrialConfig.model_validate(config), found=None)
+    queue(confirmation, study, [chosen], seeds(study, 1), Kind.REFIT, 3)
+    (run,) = confirmation.trials()
+    assert recipe_of(confirmation, run).config.lr_schedule == schedule
+
+
+def test_a_refit_of_an_earlier_version_is_not_taken_for_one_of_now(
+    study: OpenStudy, home: Home
+) -> None:
+    """Its rate was that of its configuration to the end."""
+    chosen, confirmation = leaders(study, 1)[:1], ensure_confirmation_study(study)
+    job = _job(chosen[0], 5, Kind.REFIT, _changes(study, chosen[0].config, Kind.REFIT, 0, 3))
+    del job[CHANGES_KEY]["config"]
+    confirmation.storage.add_trials(confirmation.study_id, [waiting_trial(user=job)])
+    finish_all(confirmation, home)
+    assert results(study, confirmation, [5], Kind.REFIT)["1"].keys() == {5}
+    assert results(study, confirmation, [5], Kind.REFIT, 3) == {}
+    assert queue(confirmation, study, chosen, [5], Kind.REFIT, 3) == 1
 
 
 def test_a_run_that_is_cut_off_stays_of_its_kind(study: OpenStudy, home: Home) -> None:
