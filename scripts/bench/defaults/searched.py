@@ -83,7 +83,7 @@ def _refitted(case: Case, folder: Path) -> Line:
     """The best trial, trained again on training and validation rows."""
     words = ("evaluate", NAME, "--refit", "--no-reference", "--json")
     (best,) = json.loads(hpsearch(folder, *words))["candidates"]
-    validation = json.loads(hpsearch(folder, "best", NAME, "--json"))["value"]
+    (validation,) = json.loads(hpsearch(folder, "best", NAME, "--json"))["values"]
     return {"score": best["models"][0]["test"][case.metric], "validation": validation}
 
 
