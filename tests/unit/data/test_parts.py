@@ -118,11 +118,6 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "share too small": ({"validation": 0.001}, {}, "dataset.validation = 0.001"),
     "share too large": ({"validation": 0.99}, {}, "dataset.validation = 0.99"),
     "limit below classes": ({"limit": 2}, {}, "dataset.limit = 2 of 43"),
-    "limit misses a class": (
-        {"limit": 4, "validation": 0.3},
-        {"y_train": [0] * 45 + [1] * 10 + [2] * 5, "x_test": np.ones((1, 5)), "y_test": [0]},
-        "dataset.limit = 4 of 42",
-    ),
     "no maximum": ({"scale": "unit"}, {}, 'dataset.scale = "unit"'),
 }
 
