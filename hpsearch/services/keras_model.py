@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from hpsearch.services.export import check_choice, model_of
 from hpsearch.services.forms import trained_on
 from hpsearch.services.progress import Progress
+from hpsearch.services.single import check_choice, model_of
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.start import imported_quietly
 

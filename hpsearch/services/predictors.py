@@ -25,11 +25,11 @@ from hpsearch.outputs.trainings import trained_alike
 from hpsearch.parsing import parse
 from hpsearch.recipe import Recipe
 from hpsearch.search.study import OpenStudy
-from hpsearch.services.export import Chosen, check_choice, model_of, model_of_recipe
 from hpsearch.services.forms import trained_on
 from hpsearch.services.new_rows import Takes
 from hpsearch.services.progress import Progress
 from hpsearch.services.refit import ensemble_to_use
+from hpsearch.services.single import Chosen, check_choice, model_of, model_of_recipe
 from hpsearch.services.workspace import Workspace
 from hpsearch.training.ensemble import Member
 from hpsearch.training.start import start_tensorflow

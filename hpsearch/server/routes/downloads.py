@@ -41,10 +41,10 @@ from hpsearch.services.downloads import (
 )
 from hpsearch.services.ensemble import MOST
 from hpsearch.services.ensemble_apart import ensemble_apart
-from hpsearch.services.export import check_choice
 from hpsearch.services.forms import form_of
 from hpsearch.services.going_on import refuse_code
 from hpsearch.services.other_forms import check_form
+from hpsearch.services.single import check_choice
 from hpsearch.text import plural
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])

@@ -27,12 +27,13 @@ from hpsearch.search.trials import best_row
 from hpsearch.services import refits
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.evaluate import Judged
-from hpsearch.services.export import export, model_of
+from hpsearch.services.export import export
 from hpsearch.services.jobs import HERE
 from hpsearch.services.predictors import find_predictor
 from hpsearch.services.progress import Silent
 from hpsearch.services.refit import ensemble_to_use, refit, refitted
 from hpsearch.services.refits import groups_of, refit_of, retrained_ensemble, winner_of
+from hpsearch.services.single import model_of
 from hpsearch.services.workspace import Workspace
 
 

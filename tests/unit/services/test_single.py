@@ -16,7 +16,7 @@ from hpsearch.recipe import Recipe, dump
 from hpsearch.search.confirmation import ensure_confirmation_study, queue, seeds
 from hpsearch.search.leaders import leaders
 from hpsearch.search.study import OpenStudy
-from hpsearch.services.export import Chosen, _chosen, _confirmed, _trained
+from hpsearch.services.single import Chosen, confirmed_winner, one_of, with_weights
 
 Open = Callable[..., OpenStudy]
 Finish = Callable[..., FrozenTrial]
@@ -61,7 +61,7 @@ def confirm(study: OpenStudy, home: Home) -> OpenStudy:
 
 
 def baseline(study: OpenStudy, home: Home) -> Chosen:
-    return _trained(study, home, _chosen(study, home, None, baseline=True))
+    return with_weights(study, home, one_of(study, home, None, baseline=True))
 
 
 def test_a_baseline_is_what_its_message_says_how_to_train(study: OpenStudy, home: Home) -> None:
@@ -69,7 +69,7 @@ def test_a_baseline_is_what_its_message_says_how_to_train(study: OpenStudy, home
         baseline(study, home)
     cure = "hpsearch export study --baseline -o recipe.toml; hpsearch train recipe.toml; then"
     assert cure in str(error.value)
-    recipe = _chosen(study, home, None, baseline=True).recipe
+    recipe = one_of(study, home, None, baseline=True).recipe
     other = trained(home, recipe, seed=recipe.seed + 1)
     assert baseline(study, home).weights == other
     own = trained(home, recipe)
@@ -100,23 +100,23 @@ def test_a_baseline_that_the_search_tried_too(open_study: Open, finish: Finish, 
 
 
 def test_a_trial_that_was_trained_again(study: OpenStudy, home: Home) -> None:
-    chosen = _chosen(study, home, 0, baseline=False)
+    chosen = one_of(study, home, 0, baseline=False)
     with pytest.raises(InputError, match=r"export study --trial 0 -o recipe\.toml; hpsearch train"):
-        _trained(study, home, chosen)
+        with_weights(study, home, chosen)
     weights = trained(home, chosen.recipe)
-    found = _trained(study, home, chosen)
+    found = with_weights(study, home, chosen)
     assert found.weights == weights
     assert found.what.startswith("trial 0, as hpsearch train trained it with seed ")
     own = kept(home, study, 0)
-    assert _trained(study, home, chosen) == replace(chosen, weights=own)
+    assert with_weights(study, home, chosen) == replace(chosen, weights=own)
     with pytest.raises(InputError, match="weights of trial 1 are not in"):  # of another trial
-        _trained(study, home, _chosen(study, home, None, baseline=False))
+        with_weights(study, home, one_of(study, home, None, baseline=False))
 
 
 def test_a_confirmed_winner_that_was_trained_again(study: OpenStudy, home: Home) -> None:
     confirm(study, home)
-    chosen = _confirmed(study, home)
+    chosen = confirmed_winner(study, home)
     with pytest.raises(InputError, match=r"export study --confirmed -o recipe\.toml"):
-        _trained(study, home, chosen)
+        with_weights(study, home, chosen)
     weights = trained(home, chosen.recipe)
-    assert _trained(study, home, chosen).weights == weights
+    assert with_weights(study, home, chosen).weights == weights
