@@ -135,7 +135,7 @@ def test_a_home_that_is_moved_under_a_run_is_not_made_anew(cli: Cli) -> None:
     cli.train_quickly(0.02)
     url = f"sqlite:///{cli.folder / 'studies.db'}"
     process = forked.start(
-        cli, "run", cli.study_file(trials=100), "--workers", "2", "--storage", url
+        cli, "run", cli.study_file(trials=1000), "--workers", "2", "--storage", url
     )
     wait_until((cli.home / "runs" / "small" / "trial-00001").exists, "a second trial")
     moved = cli.home.rename(cli.folder / "moved")
