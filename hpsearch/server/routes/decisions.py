@@ -1,6 +1,6 @@
 """What becomes of studies: pause, resume, cancel, priority, budget, confirm, refit, remove."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
@@ -22,11 +22,13 @@ from hpsearch.server.routes.studies import Here, Name, check_priority, row_of
 from hpsearch.server.service import Service
 from hpsearch.server.tokens import Token
 from hpsearch.server.who import Reader, Submitter, may_change
-from hpsearch.services import confirm as confirming
 from hpsearch.services import decide
-from hpsearch.services import refit as refits
+from hpsearch.services.confirm import confirmation_of, submit_confirmation
 from hpsearch.services.decide import Act
 from hpsearch.services.going_on import refuse_changed
+from hpsearch.services.refit import refitted as refits_of
+from hpsearch.services.refit import submit_refit
+from hpsearch.services.workspace import Workspace
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 
@@ -85,6 +87,9 @@ _USUAL = Confirming()
 _WINNER = Refitting()
 
 Ensemble = Annotated[bool, Query(description="Of the study's ensemble, in place of the winner.")]
+
+Submit = Callable[[OpenStudy, str, Workspace], tuple[OpenStudy, Submission]]
+"""Queues runs of a study for somebody; their study, and what is known of it."""
 
 Now = Annotated[
     bool, Query(description="At once: progress since a trial's last checkpoint is lost.")
@@ -173,26 +178,28 @@ async def confirm(
     They are a study of their own, ``NAME.confirm``, with the priority and the user of the study.
     Asked for again with the same, it is the same.
     """
+    return await _queued(here, token, name, partial(submit_confirmation, **asked.model_dump()))
+
+
+async def _queued(here: Service, token: Token, name: str, submit: Submit) -> JSONResponse:
+    """Queue runs of a study's confirmation study, which reads its data; the row of that."""
+
+    def queue() -> JSONResponse:
+        study = _own(here, token, name)
+        with _noted(here):
+            runs, submission = submit(study, token.name, here.workspace)
+            row = row_of(here, runs, submission)
+        return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
+
     await _refuse_changed(here, token, name)
-    return await run_sync(_confirming, here, token, name, asked)
-
-
-def _confirming(here: Service, token: Token, name: str, asked: Confirming) -> JSONResponse:
-    """Queue the runs that confirm a study; the row of their study."""
-    study = _own(here, token, name)
-    with _noted(here):
-        runs, submission = confirming.submit_confirmation(
-            study, token.name, here.workspace, **asked.model_dump()
-        )
-        row = row_of(here, runs, submission)
-    return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
+    return await run_sync(queue)
 
 
 @router.get("/{name}/confirm", response_model=results.Confirmation, responses=described.UNCHANGED)
 def confirmed(request: Request, here: Here, _: Reader, name: Name) -> Response:
     """What the last confirmation came to, as ``hpsearch confirm --json`` prints it."""
     study = load_study(here.storage, name)
-    return as_json(request, confirming.confirmation_of(study).plain())
+    return as_json(request, confirmation_of(study).plain())
 
 
 @router.post("/{name}/refit", status_code=202, response_model=described.Study)
@@ -204,19 +211,7 @@ async def refit(
     It is a run of ``NAME.confirm``, with the priority and the user of the study. Asked for again,
     it is the same.
     """
-    await _refuse_changed(here, token, name)
-    return await run_sync(_refitting, here, token, name, asked)
-
-
-def _refitting(here: Service, token: Token, name: str, asked: Refitting) -> JSONResponse:
-    """Queue the trainings; the row of their study."""
-    study = _own(here, token, name)
-    with _noted(here):
-        runs, submission = refits.submit_refit(
-            study, token.name, here.workspace, ensemble=asked.ensemble
-        )
-        row = row_of(here, runs, submission)
-    return JSONResponse(row, 202, {"Location": f"/v1/studies/{runs.name}"})
+    return await _queued(here, token, name, partial(submit_refit, **asked.model_dump()))
 
 
 @router.get("/{name}/refit", response_model=results.Refitted, responses=described.UNCHANGED)
@@ -225,7 +220,7 @@ def refitted(
 ) -> Response:
     """What was trained so, as ``hpsearch refit --json`` prints it."""
     study = load_study(here.storage, name)
-    found = refits.refitted(study, here.workspace.home, ensemble=ensemble)
+    found = refits_of(study, here.workspace.home, ensemble=ensemble)
     return as_json(request, found.plain())
 
 
