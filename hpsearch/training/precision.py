@@ -159,9 +159,9 @@ def measured(
         return {}, reason
     if not recipes:
         return {}, "has no network to measure"
-    if other == "mixed_bfloat16" and not devices.on_gpu() and _are_small(recipes, parts):
-        return {}, f"gains nothing by {other} with networks as small as these"
     try:
+        if other == "mixed_bfloat16" and not devices.on_gpu() and _are_small(recipes, parts):
+            return {}, f"gains nothing by {other} with networks as small as these"
         return measure(recipes, parts, other, stopped=stopped), ""
     except (TrialFailedError, tf.errors.OpError) as error:
         if isinstance(error, TrialFailedError) and error.failure is Failure.INTERRUPTED:

@@ -140,16 +140,17 @@ def test_what_cannot_be_computed_leaves_float32(
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:
-    def measure(*_: Any, **__: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
     monkeypatch.setattr(precision, "why_not", lambda _: "")
-    monkeypatch.setattr(precision, "measure", measure)
-    monkeypatch.setattr(precision, "LEAST_MACS", 0)
-    seconds, reason = measured([make_recipe()], blobs, "mixed_float16")
-    assert seconds == {}
-    assert reason.startswith("failed in mixed_float16 (")
-    assert "\n" not in reason
+    # Of a network of the user's own the size is known only once it is built.
+    for name, other in (("measure", "mixed_float16"), ("size_of", "mixed_bfloat16")):
+        monkeypatch.setattr(precision, name, fail)
+        seconds, reason = measured([make_recipe()], blobs, other)
+        assert seconds == {}
+        assert reason.startswith(f"failed in {other} (")
+        assert "\n" not in reason
 
 
 @pytest.mark.parametrize(("units", "small"), [([64, 64], True), ([64, 512, 512], False)])
