@@ -27,7 +27,6 @@ from hpsearch.services.refits import (
     winner_of,
 )
 from hpsearch.services.workspace import Workspace
-from hpsearch.text import plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +39,10 @@ class Refitted:
     ensemble: Chosen | None = None
     """The ensemble, trained again; None: it is the winner."""
 
-    @property
-    def what(self) -> str:
-        """How a reader is told of it."""
-        if self.ensemble is not None:
-            return f"the ensemble of {plural(len(self.ensemble.models), 'network')}"
-        return self.groups[0].name
-
     def plain(self) -> dict[str, Any]:
         """What was trained as JSON."""
-        shares = {} if self.ensemble is None else _shares(self.ensemble)
+        members = [] if self.ensemble is None else self.ensemble.ensemble.members
+        shares = {one.trial: one.weight for one in members}
         return {
             "study": self.study,
             "ensemble": self.ensemble is not None,
@@ -184,8 +177,3 @@ def _wanted(study: OpenStudy, place: Home, *, ensemble: bool) -> tuple[Chosen | 
         return None, [refit_of(study, winner_of(study, place), middle_alone=True)]
     chosen = chosen_ensemble(study, place, trained=False)
     return chosen, [refit_of(study, group) for group in groups_of(chosen)]
-
-
-def _shares(chosen: Chosen) -> dict[int, float]:
-    """The weights of an ensemble's members, by the number of their run."""
-    return {one.trial: one.weight for one in chosen.ensemble.members}
