@@ -183,8 +183,8 @@ def is_annealed(config: TrialConfig) -> bool:
     """Whether the refit of a configuration has another learning-rate schedule, a cosine.
 
     It has where the rate would else be as high at the end as in the middle: no validation example
-    is left by which the best of the epochs could be kept, and the last one is a matter of luck. With
-    the cosine 9 of 13 refits on small tables had a smaller error, by 1.8 % in the mean of 12
+    is left by which the best of the epochs could be kept, and the last one is a matter of luck.
+    With the cosine 9 of 13 refits on small tables had a smaller error, by 1.8 % in the mean of 12
     (scripts/bench/README.md). A model of the user's own may have its rate from elsewhere.
     """
     return config.network.type != "python" and config.lr_schedule in ("constant", "plateau")
