@@ -18,7 +18,7 @@ _NEXT = {
 """What to do with a search that is over, in this order."""
 
 
-_HERE = ("ensemble", "evaluate")
+_HERE = ("evaluate",)
 """Those of them that no service does."""
 
 

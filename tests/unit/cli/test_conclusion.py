@@ -34,6 +34,19 @@ def test_the_next_steps_are_named_in_their_order(
     assert max(map(len, after.splitlines())) <= 100
 
 
+def test_of_a_service_those_are_named_that_ask_it(
+    open_study: Callable[..., OpenStudy], finish: Finish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study(budget={"trials": 1})
+    finish(study, 0.75)
+    print_conclusion(_conclusion(study, 0), " --server http://127.0.0.1:8080")
+    _, _, after = capsys.readouterr().err.partition("Next:\n")
+    lines = after.splitlines()
+    named = [line.split()[1] for line in lines]
+    assert named == ["confirm", "ensemble", "refit", "export", "report"]
+    assert all("--server http://127.0.0.1:8080" in line for line in lines)
+
+
 def test_where_nothing_completed_no_next_step_is_named(
     open_study: Callable[..., OpenStudy], finish: Finish, capsys: pytest.CaptureFixture[str]
 ) -> None:
