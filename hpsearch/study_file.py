@@ -192,13 +192,13 @@ def read_study(path: Path) -> dict[str, Any]:
     """The table of a study file, not checked yet; see :func:`load`."""
     if path.suffix != ".toml":
         raise InputError(
-            f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
+            f"{path}: is not a study file; {meant(path)}give a file that ends in .toml"
         )
     return read_file(path)
 
 
-def _meant(path: Path) -> str:
-    """The study file beside a name that is none, where one is near."""
+def meant(path: Path) -> str:
+    """A question after the study file beside a name that is none; "" where none is near."""
     try:
         files = {file.stem: file for file in sorted(path.parent.glob("*.toml"))}
     except OSError:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hpsearch.api.given import Keeping
 from hpsearch.data.arrays import TaskName, check
 from hpsearch.data.sources.npz import understood
+from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError
 
 Array = npt.NDArray[np.generic]
@@ -44,8 +45,8 @@ def named(data: Any) -> dict[str, Any]:
     return {"x_train": first, "y_train": second}
 
 
-def kept(given: Mapping[str, Any], task: TaskName | None, keeping: Keeping) -> tuple[Path, int]:
-    """The file of some arrays, and how many training examples there are.
+def kept(given: Mapping[str, Any], task: TaskName | None, keeping: Keeping) -> tuple[Path, Look]:
+    """The file of some arrays, and what is known of them.
 
     Args:
         given: arrays by the names that an .npz file has, or what can be made ones.
@@ -59,7 +60,7 @@ def kept(given: Mapping[str, Any], task: TaskName | None, keeping: Keeping) -> t
     arrays = {name: array(name, one) for name, one in given.items()}
     check(understood(arrays, _WHERE, task), str(_WHERE))
     path = keeping.keep("data.npz", _sha256(arrays), lambda file: _save(file, arrays))
-    return path, len(arrays["x_train"])
+    return path, Look(rows=len(arrays["x_train"]), has_validation="x_val" in arrays)
 
 
 def array(name: str, given: Any) -> Array:

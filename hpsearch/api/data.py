@@ -3,35 +3,30 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hpsearch.api import arrays, frames
 from hpsearch.api.given import Keeping
 from hpsearch.data.arrays import TaskName
-from hpsearch.data.sources import SOURCES, source_class, source_classes
+from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError
-from hpsearch.services.tables import check_target, columns_of, rows_of
+from hpsearch.services.named import (
+    TABLE,
+    Named,
+    Spelling,
+    named,
+    place,
+    public_sets,
+    refuse_target,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data:
-    """What data are and where they lie."""
-
-    source: str
-    path: str | None = None
-    target: str | None = None
-    """Of a table: the column to predict."""
-    rows: int | None = None
-    """Training rows, as far as they are known."""
+class Data(Named):
+    """The same of data from Python."""
 
     word: str | None = None
     """What they are called; None: they came without a name."""
-
-    def table(self) -> dict[str, Any]:
-        """As ``[dataset]`` has it."""
-        keys = {"source": self.source, "path": self.path, "target": self.target}
-        return {key: value for key, value in keys.items() if value is not None}
 
 
 def understood(
@@ -61,65 +56,33 @@ def understood(
         raise InputError(
             f"data: {type(data).__name__} is nothing to train on; give arrays (x, y), or a mapping"
             " of x_train, y_train, x_test and y_test, a data frame with target=..., a path, or one"
-            f" of {_public()}"
+            f" of {', '.join(map(repr, public_sets()))}"
         )
-    _refuse_target(target, "arrays have none")
-    path, rows = arrays.kept(arrays.named(data), task, keeping)
-    return Data(source="npz", path=str(path), rows=rows)
+    refuse_target(target, "arrays have none", _spelling("data", target))
+    path, look = arrays.kept(arrays.named(data), task, keeping)
+    return Data(source="npz", path=str(path), look=look)
 
 
 def _of_frame(data: Any, target: str | None, keeping: Keeping) -> Data:
     path, rows = frames.kept(data, target, keeping)
-    return Data(source="table", path=str(path), target=target, rows=rows)
+    return Data(source=TABLE, path=str(path), target=target, look=Look(rows=rows))
 
 
 def _of_place(data: "str | os.PathLike[str]", target: str | None) -> Data:
-    """Data that are a file, a folder, or a public data set.
-
-    Raises:
-        InputError: nothing is there, or nobody knows what it is.
-    """
+    """Data that are a file, a folder, or a public data set."""
     name = os.fspath(data)
-    path = Path(name).expanduser()
-    if name in SOURCES and not source_class(name).needs_path():
-        _refuse_target(target, f"{name} has none")
-        return Data(source=name, word=name)
-    if not path.exists():
-        raise InputError(f"data = {name!r}: no such file or folder, and none of {_public()}")
-    found = next((one for one in source_classes() if one.looks_like(path)), None)
-    if found is None:
-        looks = " nor ".join(sorted(one.looks for one in source_classes() if one.looks))
-        raise InputError(
-            f"data = {name!r}: is neither {looks}; say what it is by"
-            ' dataset={"source": ..., "path": ...}'
-        )
-    if found is not source_class("table"):
-        _refuse_target(target, f"{name} has none")
-        return Data(source=found.name, path=str(path.absolute()), word=path.stem)
-    return _of_table(path.absolute(), target)
+    spelling = _spelling(f"data = {name!r}", target)
+    source, path = place(name, spelling)
+    path = path and path.absolute()
+    found = named(source, path, target, spelling)
+    word = name if path is None else path.stem
+    return Data(source=source, path=found.path, target=target, look=found.look, word=word)
 
 
-def _of_table(path: Path, target: str | None) -> Data:
-    """A file of columns, or a folder of such.
-
-    Raises:
-        InputError: no target, or no column of the table.
-    """
-    if target is None:
-        raise InputError(
-            f"data = {str(path)!r}: is a table; name the column to predict: target=..., one of"
-            f" {', '.join(columns_of(path))}"
-        )
-    check_target(path, target)
-    rows = rows_of(path)
-    return Data(source="table", path=str(path), target=target, rows=rows, word=path.stem)
-
-
-def _public() -> str:
-    """The names of public data sets, in a sentence."""
-    return ", ".join(repr(one.name) for one in source_classes() if not one.needs_path())
-
-
-def _refuse_target(target: str | None, why: str) -> None:
-    if target is not None:
-        raise InputError(f"target = {target!r}: is a table's column to predict, and {why}")
+def _spelling(data: str, target: str | None) -> Spelling:
+    return Spelling(
+        data=data,
+        target=f"target = {target!r}",
+        ask_target="target=...",
+        ask_source='say what it is by dataset={"source": ..., "path": ...}',
+    )

@@ -32,7 +32,7 @@ def template(data: Data, *, is_preset: bool) -> dict[str, Any]:
     """
     from hpsearch.services.template import study_text  # noqa: PLC0415  # few calls need it
 
-    written = study_text("name", data.source, data.path, target=data.target, rows=data.rows)
+    written = study_text("name", data.source, data.path, target=data.target, look=data.look)
     table = tomllib.loads(written)
     del table["name"]
     if not is_preset:

@@ -1,11 +1,13 @@
 """``hpsearch data``: shows the data of a study file, or what is imported; removes imports."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hpsearch.cli.options import HomeOption, JsonOption, SetOption
+from hpsearch.cli.named import is_data, new_study
+from hpsearch.cli.options import HomeOption, JsonOption, SetOption, TargetOption
 from hpsearch.cli.output import Screen, print_json, print_table, progress, say, stdout, tell
 from hpsearch.data.cache import clear as clear_imports
 from hpsearch.data.cache import list_datasets
@@ -31,9 +33,10 @@ _WIDE = 100
 def data(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Study file or recipe (default: list all imported"
-                                              " data)."),
+        typer.Argument(metavar="[FILE]", help="Study file, recipe, or data as hpsearch run takes"
+                                              " them (default: list all imported data)."),
     ] = None,
+    target: TargetOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -52,21 +55,28 @@ def data(
 ) -> None:  # fmt: skip
     """Inspect data before training: classes, columns, splits, sample images, problems."""
     place = Home.find(home)
-    if file is None and (output is not None or overrides):
-        raise InputError("-o and --set need a study file; name it: hpsearch data FILE")
+    if file is None and (output is not None or overrides or target is not None):
+        raise InputError("-o, --set and --target need data; name them: hpsearch data FILE")
     if clear and (output is not None or as_json):
         raise InputError("--clear only removes data; leave out -o and --json")
     if output is not None and output.suffix not in (".html", ".png"):
         raise InputError(f"-o {output}: unknown ending; use a name that ends in .html or .png")
     if output is not None:
         refuse_to_replace(output, "samples" if output.suffix == ".png" else "data")
-    found = None if file is None else load_either(file, overrides or ())
+    found = None if file is None else _found(file, target, overrides or ())
     if clear:
         _clear(place, None if found is None else found.dataset)
     elif found is None:
         _list(place, as_json)
     else:
         _show(found, place, output, as_json)
+
+
+def _found(file: Path, target: str | None, overrides: Sequence[str]) -> StudyFile | Recipe:
+    """The study file or recipe in a file, or the study file for data that were named."""
+    if target is None and not is_data(file):
+        return load_either(file, overrides)
+    return new_study(file, target).study(overrides)
 
 
 def _clear(home: Home, section: DatasetSection | None) -> None:

@@ -91,7 +91,19 @@ AnyStudyArgument = Annotated[
     ),
 ]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
-FileOrTable = Annotated[
+FileOrData = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Study file (.toml), or a table with --target."),
+    typer.Argument(
+        metavar="FILE",
+        help="Study file (.toml); or data: a table with --target, an .npz file, a folder of images,"
+        " a public set such as mnist.",
+    ),
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="With a table in place of a study file: the column to predict.",
+    ),
 ]

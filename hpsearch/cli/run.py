@@ -8,17 +8,18 @@ import typer
 from hpsearch.cli.conclusion import print_conclusion
 from hpsearch.cli.engine import AddressOption, EngineOption
 from hpsearch.cli.live import LiveScreen
+from hpsearch.cli.named import NetworkOption, is_data, study_file_of
 from hpsearch.cli.options import (
-    FileOrTable,
+    FileOrData,
     ForceOption,
     GpusOption,
     HomeOption,
     SetOption,
+    TargetOption,
     WorkersOption,
 )
 from hpsearch.cli.run_there import submit, submitted, watch
 from hpsearch.cli.server import ServerOption, service_of, spelled
-from hpsearch.cli.table import is_table, study_file_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.services.plans import Engine
 from hpsearch.services.search import Settings, search
@@ -26,15 +27,9 @@ from hpsearch.services.search import Settings, search
 
 def run(
     context: typer.Context,
-    file: FileOrTable,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="COLUMN",
-            help="With a table in place of a study file: the column to predict.",
-        ),
-    ] = None,
+    file: FileOrData,
+    target: TargetOption = None,
+    network: NetworkOption = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -111,13 +106,11 @@ def run(
         reference=not no_reference,
     )
     client = service_of(
-        context, server, "file", "target", "trials", "timeout", "workers", "overrides",
+        context, server, "file", "target", "network", "trials", "timeout", "workers", "overrides",
         "detach", "upload", "priority",
     )  # fmt: skip
-    made = (
-        study_file_of(file, target) if target is not None or is_table(file) else nullcontext(file)
-    )
-    with made as written:
+    is_named = target is not None or network is not None or is_data(file)
+    with study_file_of(file, target, network) if is_named else nullcontext(file) as written:
         if client is not None:
             with client:
                 asked = submitted(written, settings.given, priority)

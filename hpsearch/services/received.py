@@ -25,8 +25,9 @@ from typing import Any
 import psutil
 
 from hpsearch.data.arrays import Arrays, silent
+from hpsearch.data.savez import NAMES
 from hpsearch.data.sources.image_folder import ImageFolder
-from hpsearch.data.sources.npz import NAMES, Npz
+from hpsearch.data.sources.npz import Npz
 from hpsearch.data.tables.files import ENDINGS, TEXT, files_of, holds_table, open_bytes
 from hpsearch.data.tables.reading import open_table
 from hpsearch.data.tables.table import Table

@@ -5,7 +5,7 @@ from dataclasses import replace
 import tomli_w
 
 from hpsearch.data.sources import SOURCES, source_class
-from hpsearch.data.sources.source import Source
+from hpsearch.data.sources.source import Look, Source
 from hpsearch.presets.preset import NAMES, PresetName, preset
 from hpsearch.recipe import ObjectiveSection
 from hpsearch.tasks import TASKS
@@ -23,7 +23,7 @@ seed = 0
 
 [dataset]
 {from_what:<28} # {sources}
-{path}validation = {validation:<15} # share of the training split, or {{ folds = 5 }}; the test split is never used here
+{path}validation = {validation:<15} # share of the training split, {{ folds = 5 }}, or "given": the part that they bring; the test split is never used here
 {scale}# limit = 20000              # use at most so many training examples
 # class_weights = "balanced" # of classes: weigh rare ones up
 
@@ -76,7 +76,7 @@ def study_text(
     network: str = "dense",
     target: str | None = None,
     *,
-    rows: int | None = None,
+    look: Look | None = None,
 ) -> str:
     """A commented study file for a data set.
 
@@ -86,8 +86,8 @@ def study_text(
         path: as ``dataset.path``; None: an example, where the source has a path.
         network: one of ``NETWORKS``.
         target: as ``dataset.target`` of a table; None: an example.
-        rows: of a table's training part, by which it is cross-validated where they are few; None:
-            as many as the source usually has.
+        look: what is known of the data: a validation part that they bring is used, and few rows
+            are cross-validated; None: nothing, and they have as many as is usual.
     """
     kind = source_class(source)
     about = f"  # {kind.path_about}" if kind.path_about else ""
@@ -104,7 +104,7 @@ def study_text(
     if kind.takes_task():
         each = (f"{one.name}: {' | '.join(one.metrics)}" for one in TASKS.values())
         metric = f'# metric = "{LOSS.name}"    # left out: by the task; {"; ".join(each)}'
-    sizes = kind.usual if rows is None else replace(kind.usual, rows=rows)
+    sizes = kind.usual if look is None else replace(kind.usual, rows=max(look.rows, 1))
     if network == "conv" and not sizes.pixels:  # arrays that are images after all
         sizes = replace(sizes, pixels=Source.usual.pixels)
     found = preset(_preset(kind, network), sizes)
@@ -119,7 +119,7 @@ def study_text(
         preset=f'preset = "{found.name if is_known else "auto"}"',
         presets=" | ".join(("auto", *NAMES)),
         metric=metric,
-        validation="{ folds = 5 }" if sizes.rows < _FOLDED else "0.1",
+        validation=_validation(sizes.rows, look),
         path=(f"{line}{about}\n" if kind.takes_path() else "") + more,
         scale="" if is_table else _SCALE.format(f'"{kind.usual_scale}"'),
         trials=20 if sizes.pixels and sizes.rows < _FEW else 50,
@@ -131,6 +131,13 @@ def study_text(
         if network == "conv"
         else f"layers = 2\n# units = {sizes.width // 4}",
     )
+
+
+def _validation(rows: int, look: Look | None) -> str:
+    """``dataset.validation`` of a new study file."""
+    if look is not None and look.has_validation:
+        return '"given"'
+    return "{ folds = 5 }" if rows < _FOLDED else "0.1"
 
 
 def _preset(kind: type[Source], network: str) -> PresetName:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 from commandline import Cli
 
 from hpsearch.presets.preset import preset
@@ -9,6 +10,28 @@ from hpsearch.presets.sizes import Sizes
 
 CONFIGURATIONS = len(preset("images", Sizes(rows=300, pixels=8)).table["portfolio"])
 STUDY = 'name = "{name}"\n[dataset]\nsource = "digits"\nlimit = 300\n'
+
+
+def test_data_alone(cli: Cli) -> None:
+    cli.train_quickly()
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 255, (90, 6, 6), np.uint8), np.arange(90) % 3
+    np.savez(cli.folder / "mine.npz", x_train=x[:60], y_train=y[:60], x_val=x[60:], y_val=y[60:])
+    assert cli.json("data", "mine.npz")["validation"] == 30
+    assert not (cli.folder / "mine.toml").exists()
+    small = ("--trials", "1", "--workers", "1", "--no-reference", "--set", "training.epochs=1")
+    first = cli("run", "mine.npz", *small)
+    assert "Wrote mine.toml; edit it to search otherwise: hpsearch run mine.toml" in first.stdout
+    assert "30 validation examples" in first.stderr
+    assert cli.json("show", "mine")["study_file"]["dataset"]["validation"] == "given"
+    again = cli("run", "mine.npz", *small)
+    assert "mine.toml is there already, and is run." in again.stdout
+    assert "Continuing study mine" in again.stderr
+    gone = cli("run", "minst", *small, code=2)
+    assert gone.stderr.splitlines() == [
+        "error: minst: no such file or folder, and no public data set; did you mean mnist? known:"
+        " cifar10, cifar100, digits, fashion_mnist, mnist; a study file ends in .toml"
+    ]
 
 
 def test_a_study_file_of_three_lines(cli: Cli) -> None:

@@ -1,7 +1,9 @@
 """Studies on SQLite for unit tests; making the schema for each would take most of their time."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.space import suggest_config
 from hpsearch.study_file import StudyFile
 
+NOBODY = 65534
+"""The number of a user that owns nothing."""
 DATASET = {
     "fingerprint": "f" * 64,
     "source": "digits",
@@ -107,3 +111,24 @@ def finish() -> Callable[..., optuna.trial.FrozenTrial]:
         return study.optuna.tell(trial, value if complete else None, state=state)
 
     return finish_one
+
+
+@pytest.fixture
+def forbidden() -> Callable[..., AbstractContextManager[None]]:
+    """Makes a file or folder unreadable (or of the mode given) for a while, for root as well."""
+
+    @contextmanager
+    def forbid(path: Path, given: int = 0) -> Iterator[None]:
+        mode = path.stat().st_mode
+        user = os.geteuid()
+        path.chmod(given)
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            if user == 0:
+                os.seteuid(user)
+            path.chmod(mode)
+
+    return forbid

@@ -186,6 +186,16 @@ def class_folders(part: Path) -> dict[str, Path]:
     return found
 
 
+def count(part: Path) -> int:
+    """How many files the class folders of a part have.
+
+    Raises:
+        InputError: two classes are shown alike.
+        UnreachableError: a folder cannot be read.
+    """
+    return sum(len(entries(folder)) for folder in class_folders(part).values())
+
+
 def folders(folder: Path) -> list[Path]:
     """The folders in a folder, in order. A link that leads nowhere may have been one: refused.
 

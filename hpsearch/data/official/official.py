@@ -78,6 +78,20 @@ class OfficialSet(Source):
         """The arrays of a .zip or .npz file."""
         raise NotImplementedError
 
+    @classmethod
+    def looks_like(cls, path: Path) -> bool:
+        """Whether it has the name of the set's archive, or is a folder with its files in it.
+
+        An .npz file is not looked into: the source "npz" reads those of public sets as well.
+        """
+        if not path.is_dir():
+            return path.name in cls.archives and path.suffix != ".npz"
+        try:
+            names = [each.name for each in path.iterdir() if each.is_file()]
+        except OSError:  # which is told when it is read
+            return False
+        return any(cls.role(f"{path.name}/{name}") for name in names)
+
     def files(self) -> SourceFiles | None:
         """The official files; whatever else lies in a folder there does not count."""
         if self.path is None:

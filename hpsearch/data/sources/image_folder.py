@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, Strict
 from hpsearch.data.arrays import Arrays, Progress
 from hpsearch.data.images import layout
 from hpsearch.data.signature import SourceFiles, source_files
-from hpsearch.data.sources.source import DataPath, Source
+from hpsearch.data.sources.source import DataPath, Look, Source
+from hpsearch.data.tables.files import holds_table
 from hpsearch.presets.sizes import Sizes
 
 
@@ -49,8 +50,15 @@ class ImageFolder(Source):
 
     @classmethod
     def looks_like(cls, path: Path) -> bool:
-        """Whether it is a folder; ``~somebody`` is none where nobody is called so."""
-        return Path(os.path.expanduser(path)).is_dir()  # noqa: PTH111  # leaves such a name as it is
+        """Whether it is a folder, and not a table's; ``~somebody`` may be nobody, and so none."""
+        place = Path(os.path.expanduser(path))  # noqa: PTH111  # leaves such a name as it is
+        return place.is_dir() and not holds_table(place)
+
+    @classmethod
+    def look(cls, path: Path) -> Look:
+        """How many files its training part has."""
+        parts = layout.find(path).parts
+        return Look(rows=layout.count(parts["train"]), has_validation="val" in parts)
 
     def files(self) -> SourceFiles:
         """All files down to the images."""

@@ -1,5 +1,6 @@
 """A source of data: its keys of ``[dataset]``, its files, how it is read, what is said of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -16,6 +17,20 @@ DataPath = Annotated[str, Field(min_length=1)]
 
 _COMMON = ("path", "task")
 """Keys of ``[dataset]`` that several sources have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is known of data before they are read."""
+
+    rows: int
+    """Of the training split."""
+    has_validation: bool = False
+    """Whether they bring a validation part."""
+    columns: tuple[str, ...] = ()
+    """Of a table: the names of all."""
+    notes: tuple[str, ...] = ()
+    """Of a table: how its text was understood."""
 
 
 class Source(Section):
@@ -67,6 +82,19 @@ class Source(Section):
     def looks_like(cls, path: Path) -> bool:  # noqa: ARG003  # others look
         """Whether what is at a path is most likely of this source."""
         return False
+
+    @classmethod
+    def look(cls, path: Path) -> Look | None:  # noqa: ARG003  # others look
+        """What can be known soon of the data at a path; None: nothing.
+
+        Args:
+            path: a file or folder of this source.
+
+        Raises:
+            InputError: data that are wrong in themselves.
+            UnreachableError: a file or folder that cannot be read.
+        """
+        return None
 
     @property
     def where(self) -> str:

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from hpsearch.data.arrays import Arrays, Progress, TaskName
 from hpsearch.data.signature import SourceFiles, source_files
-from hpsearch.data.sources.source import DataPath, Source
-from hpsearch.data.tables.files import ending
+from hpsearch.data.sources.source import DataPath, Look, Source
+from hpsearch.data.tables.files import ending, files_of, holds_table
 from hpsearch.errors import InputError
 from hpsearch.fields import Bool
 from hpsearch.presets.sizes import Sizes
@@ -20,7 +20,7 @@ class Table(Source):
     """A table of your own: a row for each example, a column for each input, and the target."""
 
     name = "table"
-    looks = "a .csv, .tsv, .parquet or .arrow file"
+    looks = "a .csv, .tsv, .parquet or .arrow file (or a folder with train.csv)"
     given = "val.csv"
     usual = Sizes(rows=10_000)
     usual_scale = "standardize"
@@ -59,8 +59,23 @@ target = "target"            # the column to predict
 
     @classmethod
     def looks_like(cls, path: Path) -> bool:
-        """Whether its name ends as a table's does."""
-        return ending(path) is not None
+        """Whether its name ends as a table's does, or it is a folder of such a training part."""
+        return ending(path) is not None or holds_table(path.expanduser())
+
+    @classmethod
+    def look(cls, path: Path) -> Look:
+        """The rows and columns of its training part."""
+        # As of ``load``.
+        from hpsearch.data.tables.reading import open_table  # noqa: PLC0415
+
+        files = files_of(path)
+        opened = open_table(files["train"])
+        return Look(
+            rows=opened.rows,
+            has_validation="val" in files,
+            columns=tuple(opened.names),
+            notes=tuple(opened.notes),
+        )
 
     @property
     def splits_by_seed(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from hpsearch.api.arrays import kept, named
 from hpsearch.api.given import Keeping
+from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError
 
 X = np.arange(12.0).reshape(6, 2)
@@ -27,8 +28,8 @@ def test_an_array_has_one_name() -> None:
 
 
 def test_arrays_are_kept_by_their_content(keeping: Keeping) -> None:
-    path, rows = kept({"x_train": X, "y_train": Y}, None, keeping)
-    assert rows == 6
+    path, look = kept({"x_train": X, "y_train": Y}, None, keeping)
+    assert look == Look(rows=6)
     with np.load(path) as found:
         np.testing.assert_array_equal(found["x_train"], X)
         np.testing.assert_array_equal(found["y_train"], Y)

@@ -10,6 +10,7 @@ import pytest
 
 from hpsearch.api.data import Data, understood
 from hpsearch.api.given import Keeping
+from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError
 
 
@@ -35,7 +36,8 @@ def test_a_path_is_what_it_looks_like(keeping: Keeping, tmp_path: Path) -> None:
     table = understood(Path("houses.csv"), "price", None, keeping)
     path = str(tmp_path / "houses.csv")
     assert table.table() == {"source": "table", "path": path, "target": "price"}
-    assert (table.rows, table.word) == (2, "houses")
+    assert table.look is not None
+    assert (table.look.rows, table.word) == (2, "houses")
     assert understood("mine.npz", None, None, keeping).source == "npz"
     assert understood(str(tmp_path / "images"), None, None, keeping).source == "image_folder"
     assert not keeping.home.root.exists()
@@ -43,9 +45,9 @@ def test_a_path_is_what_it_looks_like(keeping: Keeping, tmp_path: Path) -> None:
 
 def test_arrays_and_frames_are_kept_in_the_home(keeping: Keeping) -> None:
     arrays = understood((np.eye(4), [0, 1, 0, 1]), None, None, keeping)
-    assert (arrays.source, arrays.rows, arrays.word) == ("npz", 4, None)
+    assert (arrays.source, arrays.look, arrays.word) == ("npz", Look(rows=4), None)
     frame = understood(houses(), "price", None, keeping)
-    assert (frame.source, frame.target, frame.rows) == ("table", "price", 2)
+    assert (frame.source, frame.target, frame.look) == ("table", "price", Look(rows=2))
     joined = understood((houses().drop("price"), houses()["price"]), None, None, keeping)
     assert joined == frame
     for one in (arrays, frame):
@@ -55,12 +57,12 @@ def test_arrays_and_frames_are_kept_in_the_home(keeping: Keeping) -> None:
 @pytest.mark.parametrize(
     ("data", "target", "told"),
     [
-        ("nothere.csv", "a", "data = 'nothere.csv': no such file or folder, and none of 'digits'"),
+        ("nothere.csv", "a", "data = 'nothere.csv': no such file or folder; check the path"),
         ("notes.pdf", None, "data = 'notes.pdf': is neither "),
-        ("houses.csv", None, "is a table; name the column to predict: target=..., one of a, b, pr"),
-        ("houses.csv", "prise", "houses.csv has no such column; did you mean price?"),
-        ("digits", "a", "target = 'a': is a table's column to predict, and digits has none"),
-        ("mine.npz", "a", "target = 'a': is a table's column to predict, and mine.npz has none"),
+        ("houses.csv", None, "is a table; name the column to predict: target=..., one of a, b and"),
+        ("houses.csv", "prise", "has no such column; did you mean price?"),
+        ("digits", "a", "target = 'a': is a table's column to predict, and digits data have"),
+        ("mine.npz", "a", "target = 'a': is a table's column to predict, and npz data have"),
         ((np.eye(2), [0, 1]), "a", "target = 'a': is a table's column to predict, and arrays have"),
         ((np.eye(2), [0, 1], [1]), None, "data: tuple is nothing to train on; give arrays (x, y)"),
         (b"abc", None, "data: bytes is nothing to train on"),

@@ -13,6 +13,7 @@ import pytest
 from hpsearch.api.data import understood
 from hpsearch.api.frames import as_polars, is_frame, joined, kept
 from hpsearch.api.given import Keeping
+from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError
 
 COLUMNS: dict[str, list[Any]] = {
@@ -133,7 +134,7 @@ def test_columns_of_pandas_may_have_numbers_for_names(keeping: Keeping) -> None:
     frame = pd.DataFrame([[1.5, "x"], [None, "y"]])
     assert as_polars(frame).to_dict(as_series=False) == {"0": [1.5, None], "1": ["x", "y"]}
     assert understood(frame, 1, None, keeping).table()["target"] == "1"
-    assert understood(frame, "1", None, keeping).rows == 2
+    assert understood(frame, "1", None, keeping).look == Look(rows=2)
 
 
 def test_values_of_several_kinds_in_a_column_are_texts() -> None:

@@ -78,7 +78,7 @@ def test_a_study_file_stands_for_its_study(folder: Path, typed: str) -> None:
         ("run mine", "mine: is not a study file; did you mean mine.toml?"),
         ("run ./mine", "did you mean mine.toml?"),
         ("run Recipe.tml", "did you mean recipe.toml?"),
-        ("run nothing", "nothing: is not a study file; give"),
+        ("run nothing", "nothing: no such file or folder, and no public data set; known"),
         ("storage copy sqlite:///a.db sqlite:///b.db --study ./none.toml", "file not found"),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_path_is_written_so_that_the_study_file_finds_it(
     monkeypatch.chdir(tmp_path)
     data = Path('my "data", café') / "a#b.npz"
     data.parent.mkdir()
-    data.touch()
+    np.savez(data, x_train=np.eye(2), y_train=[0, 1])
     Path("studies").mkdir()
     for file, path in (
         ("a.toml", data), ("studies/b.toml", data), ("c.toml", data.absolute()),
@@ -143,8 +143,8 @@ def test_a_path_is_written_so_that_the_study_file_finds_it(
 @pytest.mark.parametrize(
     ("source", "path", "says"),
     [
-        (None, "gone.npz", "--path: dataset.path = "),
-        (None, "data.bin", "nor a folder nor an .npz file; say what it is with --dataset"),
+        (None, "gone.npz", "gone.npz: no such file or folder; check the path"),
+        (None, "data.bin", "nor a folder, nor an .npz file; say what it is with --dataset"),
         ("digits", "data.npz", "is built in; leave path out"),
     ],
 )

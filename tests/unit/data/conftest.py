@@ -1,8 +1,6 @@
 """Small data sets in files, made anew for each test."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,6 @@ from PIL import Image
 
 from hpsearch.data.section import DatasetSection
 from hpsearch.home import Home
-
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -62,24 +58,3 @@ def images(tmp_path: Path) -> Callable[..., DatasetSection]:
         return DatasetSection(source="image_folder", path=str(root))
 
     return write
-
-
-@pytest.fixture
-def forbidden() -> Callable[..., AbstractContextManager[None]]:
-    """Makes a file or folder unreadable (or of the mode given) for a while, for root as well."""
-
-    @contextmanager
-    def forbid(path: Path, given: int = 0) -> Iterator[None]:
-        mode = path.stat().st_mode
-        user = os.geteuid()
-        path.chmod(given)
-        if user == 0:
-            os.seteuid(NOBODY)
-        try:
-            yield
-        finally:
-            if user == 0:
-                os.seteuid(user)
-            path.chmod(mode)
-
-    return forbid

@@ -16,6 +16,7 @@ from hpsearch.data.sources.fashion_mnist import FashionMnist
 from hpsearch.data.sources.mnist import Mnist
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
+from hpsearch.services.named import looks_like
 
 DIGITS, PICTURES = official.parts("mnist", train=20, test=10), official.parts("cifar10")
 
@@ -188,3 +189,25 @@ def test_litter_in_folders_and_archives_is_passed_over_and_told(
         dataset = open_dataset(DatasetSection(source="cifar10", path=str(path)), home)
         told.append(dataset.notes)
     assert told == [(f"passed over: __MACOSX ({len(files)}), ._*",), ("passed over: __MACOSX",)]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("cifar-10-python.tar.gz", "cifar10"),
+        ("cifar-100-python.tar.gz", "cifar100"),
+        ("cifar-10-batches-py/data_batch_1", "cifar10"),
+        ("cifar-100-python/train", "cifar100"),
+        ("raw/train-images-idx3-ubyte.gz", "mnist"),
+        ("Fashion-MNIST/t10k-labels-idx1-ubyte", "fashion_mnist"),
+        ("mnist.npz", "npz"),
+        ("photos/train/cat/1.png", "image_folder"),
+        ("empty/.hidden", "image_folder"),
+        ("other.tar.gz", None),
+    ],
+)
+def test_a_set_is_known_by_its_files(path: str, source: str | None, tmp_path: Path) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    assert looks_like(tmp_path / path.partition("/")[0]) == source

@@ -1,0 +1,208 @@
+"""Data in place of a study file: ``hpsearch run houses.csv --target price``, ``run photos/``."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.output import tell
+from hpsearch.data.section import DatasetSection, resolve_path
+from hpsearch.errors import InputError
+from hpsearch.files import write_text
+from hpsearch.parsing import parse
+from hpsearch.services.named import TABLE, Named, Spelling, looks_like, named, place, public_sets
+from hpsearch.services.overwriting import is_there
+from hpsearch.services.template import NETWORKS, study_text
+from hpsearch.study_file import StudyFile, from_table, load, meant
+from hpsearch.text import closest, nearest, show
+
+SUFFIXES = (".toml", ".json", ".yaml", ".yml")
+"""Endings of study files and recipes."""
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="KIND",
+        help=f"Of a new study file, of networks: {' or '.join(NETWORKS)} (default: {NETWORKS[0]}).",
+    ),
+]
+
+
+def is_data(given: Path) -> bool:
+    """Whether what a command was given names data, and no study file.
+
+    What is neither is taken for data, too, unless a study file has that name or nearly that.
+
+    Args:
+        given: a path, or the name of a public set.
+    """
+    if given.suffix in SUFFIXES:
+        return False
+    public = public_sets()
+    if str(given) in public or looks_like(given) is not None:
+        return True
+    if is_there(given.with_name(f"{given.name}.toml")):
+        return False
+    return bool(nearest(str(given), public)) or not meant(given)
+
+
+@dataclass(frozen=True)
+class New:
+    """The study file that named data have before one is written."""
+
+    file: Path
+    """Where it goes, in the working folder."""
+    data: Named
+    text: str
+
+    def study(self, overrides: Sequence[str]) -> StudyFile:
+        """What stands in it, checked.
+
+        Args:
+            overrides: of ``--set``.
+        """
+        return from_table(tomllib.loads(self.text), self.file, overrides)
+
+
+def check_network(network: str | None, source: str) -> None:
+    """Refuse a kind of networks that there is not, or not for a source.
+
+    Args:
+        network: as it was asked for; None: not at all.
+        source: of the data.
+
+    Raises:
+        InputError: what is wrong.
+    """
+    if network is not None and network not in NETWORKS:
+        raise InputError(f"--network {network}: unknown; {closest(network, list(NETWORKS))}")
+    if network == "conv" and source == TABLE:
+        raise InputError("--network conv: is for images, and a table has none; leave it out")
+
+
+def new_study(given: Path, target: str | None = None, network: str | None = None) -> New:
+    """The study file for data that were named in place of one.
+
+    Args:
+        given: a path, or the name of a public set.
+        target: of a table the column to predict.
+        network: the kind of networks; None: dense ones.
+
+    Raises:
+        InputError: nothing there, nobody knows what it is, a table without a target, a target of
+            what is no table.
+        UnreachableError: it cannot be read.
+    """
+    if given.suffix in SUFFIXES:
+        option = f"--network {network}" if target is None else f"--target {target}"
+        key = "preset" if target is None else "dataset.target"
+        raise InputError(f"{option}: {given} is a study file; set {key} in it")
+    spelling = Spelling(
+        data=str(given),
+        target=f"--target {target}",
+        ask_target="--target COLUMN",
+        ask_source="say what it is in a study file: hpsearch init FILE.toml --path"
+        f" {given} --dataset NAME",
+        or_else="; a study file ends in .toml",
+    )
+    source, path = place(str(given), spelling)
+    check_network(network, source)
+    word = source if path is None else Path(os.path.abspath(path)).name  # noqa: PTH100  # a link's own
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", word.partition(".")[0]).strip("-._") or source
+    file = Path(f"{name}.toml")
+    if target is None and is_there(file) and _is_of(known := load(file), source, path):
+        target = _target(known)
+    found = named(source, path, target, spelling)
+    where = None if path is None else below(given, file, source)
+    text = study_text(name, source, where, network or NETWORKS[0], target, look=found.look)
+    return New(file, found, text)
+
+
+@contextmanager
+def study_file_of(
+    given: Path, target: str | None = None, network: str | None = None
+) -> Iterator[Path]:
+    """The study file of named data in the working folder; written where it is not there.
+
+    One that is written goes again where the block finds the data wrong.
+
+    Args:
+        given: a path, or the name of a public set.
+        target: of a table the column to predict.
+        network: the kind of networks; None: dense ones, or those of the study file.
+
+    Raises:
+        InputError: as of :func:`new_study`, or a file of that name that is of other data.
+        UnreachableError: data that cannot be read, or the file cannot be written.
+    """
+    new = new_study(given, target, network)
+    if is_there(new.file):
+        _check_same(new, given, network)
+        tell(f"{new.file} is there already, and is run.")
+        yield new.file
+        return
+    write_text(new.file, new.text)
+    tell(f"Wrote {new.file}; edit it to search otherwise: hpsearch run {new.file}")
+    try:
+        yield new.file
+    except InputError:
+        new.file.unlink(missing_ok=True)  # or it would be in the way when the data are mended
+        raise
+
+
+def _is_of(study: StudyFile, source: str, path: Path | None) -> bool:
+    """Whether a study is of data."""
+    known = study.dataset
+    return known.source == source and (path is None or known.path == str(path.resolve()))
+
+
+def _target(study: StudyFile) -> str | None:
+    target: str | None = study.dataset.model_dump()["target"]
+    return target
+
+
+def _check_same(new: New, given: Path, network: str | None) -> None:
+    """Refuse a study file that is there and of other data, or of other networks than asked for.
+
+    Raises:
+        InputError: what it is of.
+    """
+    data = new.data
+    study = load(new.file)
+    known = study.dataset
+    path = None if data.path is None else Path(data.path)
+    if _is_of(study, data.source, path) and _target(study) == data.target:
+        if network is None or study.preset == new.study(()).preset:
+            return
+        raise InputError(
+            f"{new.file}: is there already, for the same data with preset {show(study.preset)};"
+            f" rename it, or set preset in it"
+        )
+    what = f"--dataset {data.source}" if path is None else f"--path {given}"
+    of, option = "", ""
+    if data.target is not None:
+        of, option = f" with target {show(data.target)}", f" --target {data.target}"
+    raise InputError(
+        f"{new.file}: is there already, for {show(known.path or known.source)}, and not for"
+        f" {given}{of}; rename it, or write another one: hpsearch init other.toml {what}{option}"
+    )
+
+
+def below(path: Path, file: Path, source: str) -> str:
+    """The path as the study file has it: relative to its folder, where a relative one was typed.
+
+    Raises:
+        InputError: there is nothing at the path, or the source has none.
+        UnreachableError: it may not be looked at.
+    """
+    section = parse(DatasetSection, {"source": source, "path": str(path)}, "--path")
+    resolve_path(section, Path(), "--path")
+    if path.is_absolute() or str(path).startswith("~"):
+        return str(path)
+    return os.path.relpath(path, file.parent)

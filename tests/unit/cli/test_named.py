@@ -1,0 +1,132 @@
+"""Data in place of a study file: which file is written for them, and what is refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.cli.named import is_data, new_study, study_file_of
+from hpsearch.errors import InputError
+from hpsearch.study_file import load
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("my data.v2.npz", x_train=np.eye(2), y_train=[0, 1])
+    Path("houses.csv").write_text("area,price\n1,2\n3,4\n")
+    for number in range(1200):
+        file = Path(f"photos/train/{number % 2}/{number}.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def dataset(given: str, target: str | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads(new_study(Path(given), target).text)["dataset"]
+    return found
+
+
+def test_what_names_data() -> None:
+    for name in ("mine.toml", "mnist-conv.toml"):
+        Path(name).touch()
+    for one in ("houses.csv", "gone.csv", "gone.npz", "photos", "digits", "fashon_mnist", "."):
+        assert is_data(Path(one)), one
+    for one in ("mine.toml", "gone.toml", "best.json", "mine", "mien", "mnist-conv"):
+        assert not is_data(Path(one)), one
+
+
+def test_a_study_file_by_what_the_data_are() -> None:
+    few = dataset("my data.v2.npz")
+    assert (few["source"], few["path"]) == ("npz", "my data.v2.npz")
+    assert few["validation"] == {"folds": 5}
+    assert dataset("photos")["validation"] == 0.1
+    assert dataset("photos/")["source"] == "image_folder"
+    assert dataset("houses.csv", "price")["target"] == "price"
+    assert "path" not in dataset("digits")
+    np.savez("big.npz", x_train=np.eye(3), y_train=[0, 1, 2], x_val=np.eye(3), y_val=[0, 1, 2])
+    assert dataset("big.npz")["validation"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("my data.v2.npz", "my-data"),
+        ("photos/", "photos"),
+        ("photos/../photos", "photos"),
+        ("photos/train/..", "photos"),
+        ("digits", "digits"),
+    ],
+)
+def test_the_file_has_the_name_of_the_data(given: str, name: str) -> None:
+    with study_file_of(Path(given)) as file:
+        assert file == Path(f"{name}.toml")
+        assert load(file).name == name
+
+
+def test_the_same_data_have_the_same_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with study_file_of(Path("houses.csv"), "price") as file:
+        written = file.read_text()
+    with study_file_of(Path("houses.csv")) as again:  # the target stands in it
+        assert (again, again.read_text()) == (file, written)
+    with study_file_of(Path("houses.csv").absolute(), "price") as again:
+        assert again == file
+    assert "houses.toml is there already, and is run." in capsys.readouterr().out
+    with (
+        pytest.raises(
+            InputError, match=r'not for houses\.csv with target "area"; .* --target area'
+        ),
+        study_file_of(Path("houses.csv"), "area"),
+    ):
+        pass
+    np.savez("houses.npz", x_train=np.eye(2), y_train=[0, 1])
+    with (
+        pytest.raises(InputError, match=r"not for houses\.npz; .* other\.toml --path houses\.npz$"),
+        study_file_of(Path("houses.npz")),
+    ):
+        pass
+
+
+def test_networks_are_those_that_were_asked_for() -> None:
+    with study_file_of(Path("photos"), network="conv") as file:
+        assert load(file).preset == "images-conv"
+    with study_file_of(Path("photos")) as again:
+        assert again == file
+    for network, told in (("dense", 'already, for the same data with preset "images-conv"'),
+                          ("cnn", "--network cnn: unknown")):  # fmt: skip
+        with (
+            pytest.raises(InputError, match=told),
+            study_file_of(Path("photos"), network=network),
+        ):
+            pass
+    with (
+        pytest.raises(InputError, match="--network conv: is for images"),
+        study_file_of(Path("houses.csv"), "price", "conv"),
+    ):
+        pass
+
+
+def test_options_for_data_are_none_of_a_study_file() -> None:
+    for target, network, told in (
+        ("price", None, r"--target price: mine\.toml is a study file; set dataset\.target in it"),
+        (None, "conv", r"--network conv: mine\.toml is a study file; set preset in it"),
+    ):
+        with pytest.raises(InputError, match=told):
+            new_study(Path("mine.toml"), target, network)
+
+
+def test_a_new_file_goes_where_the_data_are_wrong() -> None:
+    def fails() -> None:
+        with study_file_of(Path("photos")):
+            assert Path("photos.toml").exists()
+            raise InputError("no image")
+
+    with pytest.raises(InputError, match="no image"):
+        fails()
+    assert not Path("photos.toml").exists()
+    with study_file_of(Path("photos")):
+        pass
+    with pytest.raises(InputError, match="no image"):
+        fails()
+    assert Path("photos.toml").exists()  # it was there before
