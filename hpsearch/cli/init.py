@@ -53,7 +53,8 @@ def init(
     if dataset is not None:
         source = dataset
     else:
-        source = _WITHOUT_PATH if path is None else place(str(path), spelling)[0]
+        where = path and str(expanded(path).absolute())  # or "mnist" would be the public set
+        source = place(where, spelling)[0] if where else _WITHOUT_PATH
     if source not in SOURCES:
         raise InputError(f"--dataset {source}: unknown; {closest(source, list(SOURCES))}")
     check_network(network, source)

@@ -136,6 +136,10 @@ def test_a_path_is_written_so_that_the_study_file_finds_it(
     monkeypatch.setenv("HOME", str(tmp_path))
     init(Path("f.toml"), None, Path("~") / data.parent)  # as typed behind --path=
     assert load(Path("f.toml")).dataset.path == str(data.parent.absolute())
+    data.parent.rename("mnist")
+    init(Path("g.toml"), None, Path("mnist"))  # the folder, and not the public set
+    assert load(Path("g.toml")).dataset.path == str(tmp_path / "mnist")
+    Path("mnist").rename(data.parent)
     init(Path("e.toml"), "cifar10", data.parent)
     assert load(Path("e.toml")).dataset.source == "cifar10"
 
