@@ -29,8 +29,10 @@ def test_data_alone(cli: Cli) -> None:
     assert "Continuing study mine" in again.stderr
     gone = cli("run", "minst", *small, code=2)
     assert gone.stderr.splitlines() == [
-        "error: minst: no such file or folder, and no public data set; did you mean mnist? known:"
-        " cifar10, cifar100, digits, fashion_mnist, mnist; a study file ends in .toml"
+        (
+            "error: minst: no such file or folder, and no public data set; did you mean mnist? known:"
+            " cifar10, cifar100, digits, fashion_mnist, mnist; a study file ends in .toml"
+        )
     ]
 
 

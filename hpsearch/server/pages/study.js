@@ -55,7 +55,7 @@ export function facts() {
   const isConfirmation = one.name.endsWith(".confirm"); // of another study, which is exported
   const found = one.complete > 0 && !isConfirmation;
   for (const id of ["study-report", "best", "export"]) at(id).hidden = !found;
-  at("confirm").hidden = !found || !isMine(one.user);
+  for (const id of ["confirm", "ensemble", "refit"]) at(id).hidden = !found || !isMine(one.user);
   at("trials-form").hidden = isConfirmation || !isMine(one.user) || one.state === "cancelled";
   at("delete").hidden = isConfirmation || !isMine(one.user) || ["queued", "running"].includes(one.state);
   if (document.activeElement !== at("trials-wanted")) at("trials-wanted").value = one.trials;
@@ -89,7 +89,7 @@ async function exported(event) {
   event.preventDefault();
   await pressed(event.submitter, async () => {
     say("The file is being made ...");
-    const answer = await ask(routeOf(watched, `/export?format=${at("format").value}`));
+    const answer = await ask(routeOf(watched, `/export?format=${at("format").value}${at("exported").value}`));
     const named = /filename="(.+)"/.exec(answer.headers.get("Content-Disposition"));
     const address = URL.createObjectURL(await answer.blob());
     element("a", null, { href: address, download: named ? named[1] : watched }).click();
@@ -101,6 +101,18 @@ async function exported(event) {
 async function confirmBest() {
   const made = await (await send(routeOf(watched, "/confirm"), "POST", {})).json();
   say(`Queued ${made.name}: the best configurations with new seeds.`);
+  document.dispatchEvent(new Event("changed"));
+}
+
+async function chooseEnsemble() {
+  say("An ensemble is being chosen; that may take minutes ...");
+  const made = await (await send(routeOf(watched, "/ensemble"), "POST", {})).json();
+  say(`${made.members.length} networks averaged: ${made.metric} ${value(made.value)}, the best of them alone ${value(made.single_value)}.`);
+}
+
+async function refitWinner() {
+  const made = await (await send(routeOf(watched, "/refit"), "POST", {})).json();
+  say(`Queued ${made.name}: the winner on training and validation examples.`);
   document.dispatchEvent(new Event("changed"));
 }
 
@@ -122,7 +134,8 @@ async function remove() {
   document.dispatchEvent(new Event("changed"));
 }
 
-for (const [id, act] of [["show-logs", logs], ["confirm", confirmBest], ["delete", remove]]) {
+const ACTS = { "show-logs": logs, confirm: confirmBest, ensemble: chooseEnsemble, refit: refitWinner, delete: remove };
+for (const [id, act] of Object.entries(ACTS)) {
   at(id).addEventListener("click", () => pressed(at(id), act));
 }
 at("close").addEventListener("click", unwatch);
