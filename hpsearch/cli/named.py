@@ -148,7 +148,9 @@ def study_file_of(
         yield new.file
         return
     write_text(new.file, new.text)
-    tell(f"Wrote {new.file}; edit it to search otherwise: hpsearch run {new.file}")
+    is_dense = network is None and new.study(()).preset == "images"
+    hint = " for dense networks (convolutional ones: --network conv)" * is_dense
+    tell(f"Wrote {new.file}{hint}; edit it to search otherwise: hpsearch run {new.file}")
     try:
         yield new.file
     except InputError:

@@ -88,6 +88,12 @@ def test_the_same_data_have_the_same_file(capsys: pytest.CaptureFixture[str]) ->
         pass
 
 
+def test_of_images_convolutional_networks_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    for given, offered in (("photos", True), ("my data.v2.npz", False)):
+        with study_file_of(Path(given)):
+            assert ("--network conv" in capsys.readouterr().out) is offered
+
+
 def test_networks_are_those_that_were_asked_for() -> None:
     with study_file_of(Path("photos"), network="conv") as file:
         assert load(file).preset == "images-conv"
