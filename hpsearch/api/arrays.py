@@ -60,7 +60,8 @@ def kept(given: Mapping[str, Any], task: TaskName | None, keeping: Keeping) -> t
     arrays = {name: array(name, one) for name, one in given.items()}
     check(understood(arrays, _WHERE, task), str(_WHERE))
     path = keeping.keep("data.npz", _sha256(arrays), lambda file: _save(file, arrays))
-    return path, Look(rows=len(arrays["x_train"]), has_validation="x_val" in arrays)
+    x = arrays["x_train"]
+    return path, Look(rows=len(x), has_validation="x_val" in arrays, shape=x.shape[1:])
 
 
 def array(name: str, given: Any) -> Array:

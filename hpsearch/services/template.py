@@ -6,7 +6,9 @@ import tomli_w
 
 from hpsearch.data.sources import SOURCES, source_class
 from hpsearch.data.sources.source import Look, Source
+from hpsearch.for_data import usual_preset
 from hpsearch.presets.preset import NAMES, PresetName, preset
+from hpsearch.presets.sizes import Sizes
 from hpsearch.recipe import ObjectiveSection
 from hpsearch.tasks import TASKS
 from hpsearch.tasks.classification import CLASSIFICATION, LOSS
@@ -104,13 +106,13 @@ def study_text(
     if kind.takes_task():
         each = (f"{one.name}: {' | '.join(one.metrics)}" for one in TASKS.values())
         metric = f'# metric = "{LOSS.name}"    # left out: by the task; {"; ".join(each)}'
-    sizes = kind.usual if look is None else replace(kind.usual, rows=max(look.rows, 1))
+    sizes = _sizes(kind, look)
     if network == "conv" and not sizes.pixels:  # arrays that are images after all
         sizes = replace(sizes, pixels=Source.usual.pixels)
-    found = preset(_preset(kind, network), sizes)
+    found = preset(_preset(kind, network, sizes), sizes)
     training = found.table["training"]
     # What an .npz file holds is not known yet.
-    is_known = network == "conv" or is_table or sizes.pixels > 0
+    is_known = network == "conv" or is_table or kind.usual.pixels > 0
     return _TEXT.format(
         named=f'name = "{name}"',
         file=f"{name}.toml",
@@ -122,7 +124,7 @@ def study_text(
         validation=_validation(sizes.rows, look),
         path=(f"{line}{about}\n" if kind.takes_path() else "") + more,
         scale="" if is_table else _SCALE.format(f'"{kind.usual_scale}"'),
-        trials=20 if sizes.pixels and sizes.rows < _FEW else 50,
+        trials=20 if kind.usual.pixels and sizes.rows < _FEW else 50,
         epochs=training["epochs"],
         patience=training["early_stopping"]["patience"],
         rows=sizes.rows,
@@ -140,10 +142,19 @@ def _validation(rows: int, look: Look | None) -> str:
     return "{ folds = 5 }" if rows < _FOLDED else "0.1"
 
 
-def _preset(kind: type[Source], network: str) -> PresetName:
+def _sizes(kind: type[Source], look: Look | None) -> Sizes:
+    """What the preset's sizes follow from, as far as it is known."""
+    if look is None:
+        return kind.usual
+    shape = look.shape or ()
+    pixels = min(shape[:2]) if shape and usual_preset(shape) == "images" else kind.usual.pixels
+    return replace(kind.usual, rows=max(look.rows, 1), pixels=pixels)
+
+
+def _preset(kind: type[Source], network: str, sizes: Sizes) -> PresetName:
     """The preset that a new study file is written for."""
     if network == "conv":
         return "images-conv"
     if kind is source_class("table"):
         return "tables"
-    return "images" if kind.usual.pixels else "vectors"
+    return "images" if sizes.pixels else "vectors"

@@ -43,7 +43,8 @@ class Npz(Source):
     def look(cls, path: Path) -> Look:
         """What the file declares."""
         declared = shapes(path)
-        return Look(rows=sum(declared["x_train"][:1]), has_validation="x_val" in declared)
+        first, *shape = declared["x_train"] or (0,)
+        return Look(rows=first, has_validation="x_val" in declared, shape=tuple(shape))
 
     def files(self) -> SourceFiles:
         """That file."""

@@ -27,6 +27,8 @@ class Look:
     """Of the training split."""
     has_validation: bool = False
     """Whether they bring a validation part."""
+    shape: tuple[int, ...] | None = None
+    """Of arrays: that of an example."""
     columns: tuple[str, ...] = ()
     """Of a table: the names of all."""
     notes: tuple[str, ...] = ()

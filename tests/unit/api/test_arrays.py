@@ -29,7 +29,7 @@ def test_an_array_has_one_name() -> None:
 
 def test_arrays_are_kept_by_their_content(keeping: Keeping) -> None:
     path, look = kept({"x_train": X, "y_train": Y}, None, keeping)
-    assert look == Look(rows=6)
+    assert look == Look(rows=6, shape=(2,))
     with np.load(path) as found:
         np.testing.assert_array_equal(found["x_train"], X)
         np.testing.assert_array_equal(found["y_train"], Y)

@@ -45,7 +45,7 @@ def test_a_path_is_what_it_looks_like(keeping: Keeping, tmp_path: Path) -> None:
 
 def test_arrays_and_frames_are_kept_in_the_home(keeping: Keeping) -> None:
     arrays = understood((np.eye(4), [0, 1, 0, 1]), None, None, keeping)
-    assert (arrays.source, arrays.look, arrays.word) == ("npz", Look(rows=4), None)
+    assert (arrays.source, arrays.look, arrays.word) == ("npz", Look(rows=4, shape=(4,)), None)
     frame = understood(houses(), "price", None, keeping)
     assert (frame.source, frame.target, frame.look) == ("table", "price", Look(rows=2))
     joined = understood((houses().drop("price"), houses()["price"]), None, None, keeping)

@@ -49,6 +49,14 @@ def test_a_study_file_by_what_the_data_are() -> None:
     assert dataset("big.npz")["validation"] == "given"
 
 
+def test_the_space_that_is_shown_is_that_of_the_arrays() -> None:
+    for shape, shown in (((8, 8), True), ((8, 8, 3), True), ((64,), False), ((3, 8), False)):
+        np.savez("one.npz", x_train=np.zeros((60, *shape)), y_train=np.arange(60) % 2)
+        text = new_study(Path("one.npz")).text
+        assert ("translate" in text) is shown, shape
+        assert 'preset = "auto"' in text
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [
