@@ -1,6 +1,6 @@
 """``hpsearch confirm``: trains a study's leaders and its baseline again with new seeds."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -25,6 +25,7 @@ from hpsearch.search.leaders import BASELINE
 from hpsearch.services import confirm as service
 from hpsearch.services.confirm import SEEDS, TOP
 from hpsearch.services.jobs import Means
+from hpsearch.services.workspace import Workspace
 from hpsearch.tasks import metric_of
 
 
@@ -68,35 +69,64 @@ def confirm(
     client = service_of(
         context, server, "study", "top", "seeds", "new_split", "smallest", "as_json"
     )
+    asked = Asked(top=top, seeds=seeds, new_split=new_split, smallest=smallest)
     if client is not None:
         with client:
-            hint = spelled(context, client)
-            there = client.study(study)
-            runs = there.confirm(top=top, seeds=seeds, new_split=new_split, smallest=smallest)
-            ended = watch(runs, hint)
-            if ended.stopped:
-                print_conclusion(ended, hint)
-                raise typer.Exit(ended.exit_code)
-            told = there.confirmation()
-            if as_json:
-                print_json(told)
-            else:
-                print_verdict(_read(there, told))
+            confirm_there(client.study(study), spelled(context, client), asked, as_json=as_json)
         return
-    found = service.confirm(
-        study,
-        workspace(home, storage, force=force),
-        LiveScreen(),
-        top=top,
-        seeds=seeds,
-        new_split=new_split,
-        smallest=smallest,
-        means=Means(workers=workers, gpus=gpus, overrides=overrides or ()),
-    )
+    means = Means(workers=workers, gpus=gpus, overrides=overrides or ())
+    confirm_here(study, workspace(home, storage, force=force), means, asked, as_json=as_json)
+
+
+class Asked(TypedDict, total=False):
+    """What is confirmed, and how."""
+
+    top: int | None
+    seeds: int | None
+    new_split: bool
+    smallest: bool | None
+
+
+def confirm_here(
+    study: str, place: Workspace, means: Means, asked: Asked, *, as_json: bool = False
+) -> None:
+    """Confirm a study on this machine, and print what came of it.
+
+    Args:
+        study: its name, or its file.
+        place: home and storage.
+        means: what the runs are trained with.
+        asked: which runs.
+        as_json: print JSON.
+    """
+    found = service.confirm(study, place, LiveScreen(), means=means, **asked)
     if as_json:
         print_json(found.plain())
     else:
         print_verdict(told_of(found))
+
+
+def confirm_there(study: ServedStudy, hint: str, asked: Asked, *, as_json: bool = False) -> None:
+    """Confirm a study of a service, and print what came of it.
+
+    Args:
+        study: the study.
+        hint: what stands behind commands that ask the same service.
+        asked: which runs.
+        as_json: print JSON.
+
+    Raises:
+        typer.Exit: it was stopped before.
+    """
+    ended = watch(study.confirm(**asked), hint)
+    if ended.stopped:
+        print_conclusion(ended, hint)
+        raise typer.Exit(ended.exit_code)
+    told = study.confirmation()
+    if as_json:
+        print_json(told)
+    else:
+        print_verdict(_read(study, told))
 
 
 def _read(study: ServedStudy, plain: dict[str, Any]) -> Told:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.conclusion import print_conclusion
+from hpsearch.cli.conclusion import print_conclusion, say_next
+from hpsearch.cli.confirm import confirm_here, confirm_there
 from hpsearch.cli.engine import AddressOption, EngineOption
 from hpsearch.cli.live import LiveScreen
 from hpsearch.cli.named import NetworkOption, is_data, study_file_of
@@ -21,8 +22,10 @@ from hpsearch.cli.options import (
 from hpsearch.cli.run_there import submit, submitted, watch
 from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.services.jobs import Means
 from hpsearch.services.plans import Engine
 from hpsearch.services.search import Settings, search
+from hpsearch.study_file import apply_override
 
 
 def run(
@@ -61,6 +64,14 @@ def run(
     dashboard: Annotated[
         bool,
         typer.Option("--dashboard", help="Also show the studies in the browser while it runs."),
+    ] = False,
+    confirm: Annotated[
+        bool,
+        typer.Option(
+            "--confirm",
+            help="Then retrain the best with new seeds, as hpsearch confirm does; the time limit"
+            " is for the search alone.",
+        ),
     ] = False,
     no_reference: Annotated[
         bool,
@@ -107,7 +118,7 @@ def run(
     )
     client = service_of(
         context, server, "file", "target", "network", "trials", "timeout", "workers", "overrides",
-        "detach", "upload", "priority",
+        "confirm", "detach", "upload", "priority",
     )  # fmt: skip
     is_named = target is not None or network is not None or is_data(file)
     with study_file_of(file, target, network) if is_named else nullcontext(file) as written:
@@ -119,8 +130,18 @@ def run(
                     return
                 hint = spelled(context, client)
                 found = watch(there, hint)
-                print_conclusion(found, hint)
+                goes_on = confirm and not found.exit_code
+                print_conclusion(found, hint, goes_on=goes_on)
+                if goes_on:
+                    confirm_there(there, hint, {})
+                    say_next(found.study, found.metric, hint, is_confirmed=True)
                 raise typer.Exit(found.exit_code)
-        found = search(written, settings, workspace(home, storage, force=force), LiveScreen())
-    print_conclusion(found)
+        place = workspace(home, storage, force=force)
+        found = search(written, settings, place, LiveScreen())
+    goes_on = confirm and not found.exit_code
+    print_conclusion(found, goes_on=goes_on)
+    if goes_on:
+        moved = [one for one in overrides or () if apply_override({}, one) == "dataset.path"]
+        confirm_here(found.study, place, Means(workers=workers, gpus=gpus, overrides=moved), {})
+        say_next(found.study, found.metric, None, is_confirmed=True)
     raise typer.Exit(found.exit_code)

@@ -24,9 +24,14 @@ def test_data_alone(cli: Cli) -> None:
     assert "Wrote mine.toml; edit it to search otherwise: hpsearch run mine.toml" in first.stdout
     assert "30 validation examples" in first.stderr
     assert cli.json("show", "mine")["study_file"]["dataset"]["validation"] == "given"
-    again = cli("run", "mine.npz", *small)
+    assert "hpsearch confirm mine" in first.stderr
+    again = cli("run", "mine.npz", *small, "--confirm")
     assert "mine.toml is there already, and is run." in again.stdout
     assert "Continuing study mine" in again.stderr
+    assert "Trial 0 is confirmed" in again.stdout
+    assert "hpsearch confirm mine" not in again.stderr
+    assert "hpsearch export mine --confirmed -o best.toml" in again.stderr
+    assert cli.json("show", "mine.confirm")["complete"] == 5
     gone = cli("run", "minst", *small, code=2)
     (told,) = gone.stderr.splitlines()
     assert told.startswith("error: minst: no such file or folder, and no public data set; did you")
