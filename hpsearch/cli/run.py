@@ -22,6 +22,7 @@ from hpsearch.cli.options import (
 from hpsearch.cli.run_there import submit, submitted, watch
 from hpsearch.cli.server import ServerOption, service_of, spelled
 from hpsearch.cli.workspace import StorageOption, workspace
+from hpsearch.errors import InputError
 from hpsearch.services.jobs import Means
 from hpsearch.services.plans import Engine
 from hpsearch.services.search import Settings, search
@@ -104,6 +105,10 @@ def run(
     force: ForceOption = False,
 ) -> None:
     """Run a search: start it, resume it, or join it where it is running."""
+    if confirm and detach:
+        raise InputError(
+            "--confirm waits for the search's end; leave out --detach, or confirm later"
+        )
     settings = Settings(
         overrides=overrides or (),
         trials=trials,

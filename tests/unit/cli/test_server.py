@@ -88,6 +88,7 @@ def run(served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         (["export", "small", "-o", "small.toml"], "small.toml: already exists and is not a recipe"),
         (["delete", "small", "--force", "-y"], "--force: cannot be asked of a service"),
         (["run", "small.toml", "--detach", "--server", ""], "--detach: is for a service"),
+        (["run", "small.toml", "--detach", "--confirm"], "--confirm waits for the search"),
         (["stop", "small", "--cancel", "--home", "x"], "--cancel: is for a service; name it with"),
         (["ls", "--server", "nowhere"], "is not the address of a service"),
         (["run", "none.toml"], "none.toml: file not found"),
