@@ -61,7 +61,7 @@ def kept(given: Mapping[str, Any], task: TaskName | None, keeping: Keeping) -> t
     check(understood(arrays, _WHERE, task), str(_WHERE))
     path = keeping.keep("data.npz", _sha256(arrays), lambda file: _save(file, arrays))
     x = arrays["x_train"]
-    return path, Look(rows=len(x), has_validation="x_val" in arrays, shape=x.shape[1:])
+    return path, Look(rows=len(x), validation=len(arrays.get("x_val", ())), shape=x.shape[1:])
 
 
 def array(name: str, given: Any) -> Array:

@@ -25,7 +25,7 @@ seed = 0
 
 [dataset]
 {from_what:<28} # {sources}
-{path}validation = {validation:<15} # share of the training split, {{ folds = 5 }}, or "given": the part that they bring; the test split is never used here
+{path}validation = {validation:<15} # share of the training split, {{ folds = 5 }}, or "given": the part that the data bring; the test split is never used here
 {scale}# limit = 20000              # use at most so many training examples
 # class_weights = "balanced" # of classes: weigh rare ones up
 
@@ -68,6 +68,8 @@ _FEW = 2000
 """Images below which a new study has few trials."""
 _FOLDED = 1000
 """Examples below which a new study is cross-validated."""
+_SHARE, _ENOUGH = 0.05, 1000
+"""Of training rows, and in examples: data's own validation part that is below both is left."""
 _COPY = '# path = "{}"  # a copy that you have; else keras.datasets downloads it'
 
 
@@ -137,7 +139,7 @@ def study_text(
 
 def _validation(rows: int, look: Look | None) -> str:
     """``dataset.validation`` of a new study file."""
-    if look is not None and look.has_validation:
+    if look is not None and look.validation >= max(1, min(_SHARE * look.rows, _ENOUGH)):
         return '"given"'
     return "{ folds = 5 }" if rows < _FOLDED else "0.1"
 

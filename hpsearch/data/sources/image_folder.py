@@ -58,7 +58,8 @@ class ImageFolder(Source):
     def look(cls, path: Path) -> Look:
         """How many files its training part has."""
         parts = layout.find(path).parts
-        return Look(rows=layout.count(parts["train"]), has_validation="val" in parts)
+        validation = layout.count(parts["val"]) if "val" in parts else 0
+        return Look(rows=layout.count(parts["train"]), validation=validation)
 
     def files(self) -> SourceFiles:
         """All files down to the images."""

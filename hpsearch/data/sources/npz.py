@@ -44,7 +44,8 @@ class Npz(Source):
         """What the file declares."""
         declared = shapes(path)
         first, *shape = declared["x_train"] or (0,)
-        return Look(rows=first, has_validation="x_val" in declared, shape=tuple(shape))
+        validation = sum(declared.get("x_val", ())[:1])
+        return Look(rows=first, validation=validation, shape=tuple(shape))
 
     def files(self) -> SourceFiles:
         """That file."""

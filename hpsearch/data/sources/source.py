@@ -25,8 +25,8 @@ class Look:
 
     rows: int
     """Of the training split."""
-    has_validation: bool = False
-    """Whether they bring a validation part."""
+    validation: int = 0
+    """Of their own validation part; 0: they have none."""
     shape: tuple[int, ...] | None = None
     """Of arrays: that of an example."""
     columns: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ target = "target"            # the column to predict
         opened = open_table(files["train"])
         return Look(
             rows=opened.rows,
-            has_validation="val" in files,
+            validation=open_table(files["val"]).rows if "val" in files else 0,
             columns=tuple(opened.names),
             notes=tuple(opened.notes),
         )

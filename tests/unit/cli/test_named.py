@@ -49,6 +49,16 @@ def test_a_study_file_by_what_the_data_are() -> None:
     assert dataset("big.npz")["validation"] == "given"
 
 
+@pytest.mark.parametrize(
+    ("rows", "own", "validation"),
+    [(2000, 100, "given"), (2000, 99, 0.1), (50_000, 1000, "given"), (500, 16, {"folds": 5})],
+)
+def test_a_small_validation_part_is_left(rows: int, own: int, validation: Any) -> None:
+    y = np.arange(rows) % 2
+    np.savez("one.npz", x_train=np.zeros((rows, 2)), y_train=y, x_val=np.zeros((own, 2)), y_val=y)
+    assert dataset("one.npz")["validation"] == validation
+
+
 def test_the_space_that_is_shown_is_that_of_the_arrays() -> None:
     for shape, shown in (((8, 8), True), ((8, 8, 3), True), ((64,), False), ((3, 8), False)):
         np.savez("one.npz", x_train=np.zeros((60, *shape)), y_train=np.arange(60) % 2)

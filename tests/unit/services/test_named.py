@@ -47,7 +47,7 @@ def test_a_table_may_be_a_folder_with_a_validation_part(tmp_path: Path) -> None:
     found = of(tmp_path, "price")
     assert found.source == "table"
     assert found.look is not None
-    assert found.look.has_validation
+    assert found.look.validation == 2
 
 
 def test_where_no_names_were_found_it_is_told_with_the_target(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_folder_of_images_is_counted(tmp_path: Path) -> None:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    assert of(tmp_path).look == Look(rows=3, has_validation=True)
+    assert of(tmp_path).look == Look(rows=3, validation=1)
     with pytest.raises(
         InputError, match="a table's column to predict, and image_folder data have none"
     ):

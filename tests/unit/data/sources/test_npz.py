@@ -105,6 +105,6 @@ def test_a_look_tells_rows_and_a_validation_part(npz: Write) -> None:
     path = Path(str(npz().path))
     assert Npz.look(path) == Look(rows=60, shape=(5,))
     npz(x_val=np.ones((3, 5)), y_val=np.arange(3))
-    assert Npz.look(path) == Look(rows=60, has_validation=True, shape=(5,))
+    assert Npz.look(path) == Look(rows=60, validation=3, shape=(5,))
     np.savez(path, x_train=np.array(1.0), y_train=np.arange(3))
     assert Npz.look(path) == Look(rows=0, shape=())  # which is refused when it is read
