@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
+from hpsearch.data.sources import source_classes
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
@@ -191,10 +192,21 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
 def read_study(path: Path) -> dict[str, Any]:
     """The table of a study file, not checked yet; see :func:`load`."""
     if path.suffix != ".toml":
-        raise InputError(
-            f"{path}: is not a study file; {_meant(path)}give a file that ends in .toml"
-        )
+        meant = _meant(path)
+        if not meant:
+            _refuse_data(path)
+        raise InputError(f"{path}: is not a study file; {meant}give a file that ends in .toml")
     return read_file(path)
+
+
+def _refuse_data(path: Path) -> None:
+    """Refuse data in place of a study file. Of a table other messages tell what to do."""
+    for source in source_classes():
+        if source.name != "table" and source.looks_like(path) and path.exists():
+            raise InputError(
+                f"{path}: is {source.looks}, and no study file; write one for it: hpsearch init"
+                f" FILE.toml --path {path}"
+            )
 
 
 def _meant(path: Path) -> str:
@@ -228,6 +240,8 @@ def load_either(path: Path, overrides: Sequence[str] = ()) -> StudyFile | Recipe
 
     A recipe is what has a configuration, or is not TOML.
     """
+    if path.suffix != ".toml":
+        _refuse_data(path)
     data = read_file(path)
     if path.suffix == ".toml" and "config" not in data:
         return from_table(data, path, overrides)

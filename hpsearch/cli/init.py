@@ -1,5 +1,6 @@
 """``hpsearch init``: writes a commented study file."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -89,6 +90,8 @@ def _source(path: Path | None) -> str:
     for one in known:
         if one.looks_like(path):
             return one.name
+    if not is_there(Path(os.path.expanduser(path))):  # noqa: PTH111  # leaves ~nobody as it is
+        raise InputError(f"--path {path}: does not exist; correct it")
     looks = " nor ".join(sorted(one.looks for one in known if one.looks))
     raise InputError(
         f"--path {path}: is neither {looks}; say what it is with --dataset, one of"

@@ -35,6 +35,9 @@ def folder(
     for name in ("Mine", "mine"):
         (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\n{STUDY}')
     (tmp_path / "recipe.toml").write_text('format = "hpsearch-recipe/1"\n')
+    for name in ("x.npz", "x.npy"):
+        (tmp_path / name).write_bytes(b"\x93")
+    (tmp_path / "images").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HPSEARCH_HOME", str(home.root))
     return tmp_path
@@ -79,6 +82,12 @@ def test_a_study_file_stands_for_its_study(folder: Path, typed: str) -> None:
         ("run ./mine", "did you mean mine.toml?"),
         ("run Recipe.tml", "did you mean recipe.toml?"),
         ("run nothing", "nothing: is not a study file; give"),
+        ("run x.npz", "is an .npz file, and no study file; write one for it: hpsearch init FILE"),
+        ("data x.npz", "init FILE.toml --path x.npz"),
+        ("run images", "images: is a folder, and no study file; write one for it"),
+        ("data images", "init FILE.toml --path images"),
+        ("data x.npy", "x.npy: unknown ending"),
+        ("data nothing.npz", "nothing.npz: file not found"),
         ("storage copy sqlite:///a.db sqlite:///b.db --study ./none.toml", "file not found"),
     ],
 )

@@ -144,6 +144,7 @@ def test_a_path_is_written_so_that_the_study_file_finds_it(
     ("source", "path", "says"),
     [
         (None, "gone.npz", "--path: dataset.path = "),
+        (None, "gone", "gone: does not exist; correct it"),
         (None, "data.bin", "nor a folder nor an .npz file; say what it is with --dataset"),
         ("digits", "data.npz", "is built in; leave path out"),
     ],
