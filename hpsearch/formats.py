@@ -32,6 +32,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError(f"{path}: file not found; check the name") from None
     except UnicodeDecodeError:
+        _reader(path)  # tells an ending that is none of a text
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"

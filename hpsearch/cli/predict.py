@@ -74,7 +74,7 @@ def predict(
             "--set",
             metavar="dataset.KEY=VALUE",
             help="Of a table: delimiter, decimal, encoding, header or missing, if other than in"
-            " training (repeatable).",
+            " training. Of images: image_size, image_mode, to resize or convert them (repeatable).",
         ),
     ] = None,
     home: HomeOption = None,

@@ -1,16 +1,17 @@
 """New examples as arrays, and as images in the order of their names."""
 
+import re
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from hpsearch.data.images.decoding import Decoded, Form, Kind
-from hpsearch.data.images.layout import DEPTH
+from hpsearch.data.images.layout import DEPTH, IMAGES
 from hpsearch.data.images.parallel import decode_all
 from hpsearch.data.signature import source_files
 from hpsearch.errors import InputError, UnreachableError
@@ -19,6 +20,10 @@ from hpsearch.text import show
 
 _BYTES = 2**26
 """Of arrays and images that are held at a time."""
+
+_SIZE = re.compile(r"set (dataset\.image_size = \[[^]]*\])")
+_MODE = re.compile(r'set dataset\.image_mode = "\w+"( to convert all)?( \(or "grey"\))?')
+"""What :mod:`hpsearch.data.images.decoding` says to set."""
 
 # What NumPy and zipfile raise on files that are cut off, changed or made up.
 _BROKEN = (
@@ -83,10 +88,10 @@ def _array(path: Path) -> Array:
             return np.asarray(found["x" if "x" in names else names[0]])
     except _BROKEN as error:
         reason = "neither .npy nor .npz" if "pickle" in str(error) else " ".join(str(error).split())
-        raise InputError(
-            f"{path}: is no array that can be read ({reason}); save it with numpy.save or"
-            " numpy.savez"
-        ) from None
+        cure = "save it with numpy.save or numpy.savez"
+        if path.suffix.lower() in IMAGES:
+            cure = "give the folder that the image is in"
+        raise InputError(f"{path}: is no array that can be read ({reason}); {cure}") from None
     except OSError as error:
         raise UnreachableError(f"{path}: {error.strerror or error}; check its permissions") from (
             None
@@ -150,7 +155,8 @@ def open_new_images(path: Path, takes: Takes, *, rows: int | None = None) -> New
     count = rows or max(1, min(ROWS, _BYTES // int(np.prod(shape))))
 
     def batches() -> Generator[Batch]:
-        with closing(decode_all([f"{path}/{name}" for name in names], form, kind)) as decoded:
+        files = [f"{path}/{name}" for name in names]
+        with _told_how(kind), closing(decode_all(files, form, kind)) as decoded:
             for pixels, kept in _together(decoded, names, count, told):
                 x = pixels.reshape(-1, *shape)
                 yield Batch(x=x, beside=(pl.Series("file", kept),))
@@ -158,6 +164,17 @@ def open_new_images(path: Path, takes: Takes, *, rows: int | None = None) -> New
             raise InputError(f"{path}: has no image that can be read ({told.skipped[0]}); add some")
 
     return NewRows(batches=batches(), total=len(names), told=told)
+
+
+@contextmanager
+def _told_how(kind: Kind) -> Iterator[None]:
+    """Say of a key that would help how it is set here, and to what: the network takes one kind."""
+    mode = "grey" if kind.mode == "L" else "rgb"
+    try:
+        yield
+    except InputError as error:
+        said = _SIZE.sub(r"give --set '\1'", str(error))
+        raise InputError(_MODE.sub(f"give --set dataset.image_mode={mode}\\1", said)) from None
 
 
 def _together(

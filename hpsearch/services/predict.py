@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import polars as pl
 
 from hpsearch.data.arrays import Progress as Steps
 from hpsearch.data.arrays import silent, throttled
+from hpsearch.data.section import DatasetSection
+from hpsearch.data.sources.image_folder import ImageFolder
 from hpsearch.data.sources.table import Table
 from hpsearch.data.tables.dialect import Named
 from hpsearch.errors import InputError
@@ -32,6 +34,8 @@ SHOWN = 10
 
 _WRITING = ("delimiter", "decimal", "encoding", "header", "missing")
 """Keys of ``[dataset]`` that say how a table of text is written."""
+_FORM = ("image_size", "image_mode")
+"""Keys of ``[dataset]`` that say what images are brought to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +107,7 @@ def predict(
         refit: of a study predict with what ``hpsearch refit`` trained.
         keep: columns of a table that are copied in front of the predictions.
         overrides: ``dataset.KEY=VALUE``, where a table of text is written otherwise than the
-            training data were.
+            training data were, or images are to be resized or converted that were not then.
         rows: examples that are in memory at once; None: as many as are quick.
 
     Raises:
@@ -155,23 +159,18 @@ def _open(
         raise InputError(f"{data}: no such file or folder; give the new examples")
     if takes.columns:
         return open_new_table(data, takes, _named(takes, overrides), keep=keep, rows=rows)
-    for option, given in (("--keep", keep), ("--set", overrides)):
-        if given:
-            raise InputError(f"{option} {given[0]}: is of tables, and this network takes none")
-    return (open_new_images if data.is_dir() else open_new_array)(data, takes, rows=rows)
+    if keep:
+        raise InputError(f"--keep {keep[0]}: is of tables, and this network takes none")
+    if data.is_dir():
+        return open_new_images(data, _formed(takes, overrides), rows=rows)
+    if overrides:
+        raise InputError(f"--set {overrides[0]}: is of tables and images, not of arrays")
+    return open_new_array(data, takes, rows=rows)
 
 
 def _named(takes: Takes, overrides: Sequence[str]) -> Named:
     """How a table of text is written: as the training data were, but for what is said."""
-    given: dict[str, Any] = {}
-    for override in overrides:
-        apply_override(given, override)
-        keys = given["dataset"].keys() if isinstance(given.get("dataset"), dict) else {""}
-        if given.keys() != {"dataset"} or not keys <= set(_WRITING):
-            known = ", ".join(f"dataset.{key}" for key in _WRITING)
-            raise InputError(f"--set {override}: cannot be set here; known: {known}")
-    before = {key: getattr(takes.section, key, None) for key in _WRITING}
-    table = parse(Table, {"path": ".", **before, **given.get("dataset", {})}, "--set")
+    table = parse(Table, {"path": ".", **_keys(_WRITING, takes, overrides)}, "--set")
     return Named(
         delimiter=table.delimiter,
         decimal=table.decimal,
@@ -179,6 +178,37 @@ def _named(takes: Takes, overrides: Sequence[str]) -> Named:
         header=table.header,
         missing=table.missing or (),
     )
+
+
+def _keys(known: Sequence[str], takes: Takes, overrides: Sequence[str]) -> dict[str, Any]:
+    """The known keys of ``[dataset]``: as the training data were read, but for what is said."""
+    given: dict[str, Any] = {}
+    for override in overrides:
+        apply_override(given, override)
+        keys = given["dataset"].keys() if isinstance(given.get("dataset"), dict) else {""}
+        if given.keys() != {"dataset"} or not keys <= set(known):
+            names = ", ".join(f"dataset.{key}" for key in known)
+            raise InputError(f"--set {override}: cannot be set here; known: {names}")
+    before = {key: getattr(takes.section, key, None) for key in known}
+    return {**before, **given.get("dataset", {})}
+
+
+def _formed(takes: Takes, overrides: Sequence[str]) -> Takes:
+    """What a network takes, with what new images are brought to: as ``--set`` says, too."""
+    given = {"source": ImageFolder.name, "path": ".", **_keys(_FORM, takes, overrides)}
+    section = parse(DatasetSection, given, "--set")
+    wanted = {
+        "image_size": takes.shape[:2],
+        "image_mode": "rgb" if takes.shape[2:] == (3,) else "grey",
+    }
+    for key, value in wanted.items():
+        asked = getattr(section, key)
+        if asked not in (None, value) and overrides:
+            raise InputError(
+                f"--set dataset.{key}: is {show(asked)}, but the network takes {show(value)};"
+                " correct it"
+            )
+    return replace(takes, section=section)
 
 
 def _check_names(keep: Sequence[str], class_names: Sequence[str]) -> None:

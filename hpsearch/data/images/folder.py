@@ -11,6 +11,7 @@ from hpsearch.data.arrays import Arrays, Labels, Progress, throttled
 from hpsearch.data.images import layout
 from hpsearch.data.images.decoding import Form, Kind, Mode, Pixels, UnreadableError, decode
 from hpsearch.data.images.parallel import decode_all
+from hpsearch.data.official.official import other_kind
 from hpsearch.data.sources.image_folder import ImageFolder
 from hpsearch.data.tables.files import holds_table
 from hpsearch.errors import InputError
@@ -32,8 +33,11 @@ def read(folder: ImageFolder, progress: Progress) -> Arrays:
     if not classes:
         if holds_table(train):
             raise InputError(f'{train} holds a table, no images; use dataset.source = "table"')
-        flat = "images, but " if layout.holds_images(train) else ""
-        raise InputError(f"{train} has {flat}no class folders; make one for each class")
+        if layout.holds_images(train):
+            raise InputError(f"{train} has images, but no class folders; make one for each class")
+        hint = other_kind(layout.entries(train))
+        cure = f"make one for each class{hint and f' ({hint})'}"
+        raise InputError(f"{train} has no class folders; {cure}")
     listed = {part: _files(f, list(classes), train) for part, f in found.parts.items()}
     files = [file for part in listed.values() for file, _ in part]
     pixels, reasons, turned = _read_all(folder, files, progress)

@@ -28,7 +28,8 @@ _WORDS: dict[PartName, str] = {
 _UNLABELLED = re.compile(r"(seg)?(pred|predictions?|unlabell?ed)")
 """Folders without labels that some sets have beside their parts."""
 _READ = {"train": "training", "val": "validation", "test": "test"}
-_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+"""How the names of images end that are read."""
 _KNOWN = "train/, val/ and test/ (or Training, valid, test_set and the like)"
 
 
@@ -151,7 +152,7 @@ def _only_wraps(folder: Path, inside: Sequence[Path]) -> bool:
 
 def holds_images(folder: Path) -> bool:
     """Whether there are files directly in a folder whose names end as images do."""
-    return any(name.lower().endswith(_IMAGES) for name in entries(folder))
+    return any(name.lower().endswith(IMAGES) for name in entries(folder))
 
 
 def _holds_folders(folder: Path) -> bool:

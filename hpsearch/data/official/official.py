@@ -35,6 +35,19 @@ _NAMED = 4
 """Files that a message names."""
 
 
+def other_kind(names: Collection[str]) -> str:
+    """What people have instead of the data that they were asked for, and what to do about it.
+
+    Args:
+        names: of the files.
+
+    Returns:
+        A hint; "" where there is none.
+    """
+    hints = (hint for k, hint in _OTHER_KINDS.items() if any(fnmatch(n, k) for n in names))
+    return next(hints, "")
+
+
 class OfficialSet(Source):
     """A public set of images: official files at ``path``, or what Keras downloads."""
 
@@ -157,8 +170,8 @@ class OfficialSet(Source):
         names = sorted({posixpath.basename(name) for name in found if litter_in(name) is None})
         shown = ", ".join(show(name) for name in names[:_NAMED]) or "nothing"
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        hints = [hint for k, hint in _OTHER_KINDS.items() if any(fnmatch(n, k) for n in names)]
-        hint = f" ({hints[0]})" if hints and len(missing) == len(wanted) else ""
+        hint = other_kind(names) if len(missing) == len(wanted) else ""
+        hint = hint and f" ({hint})"
         suffix = {"images": "-idx3-ubyte", "labels": "-idx1-ubyte"}
         looked_for = ", ".join(role + suffix.get(role.partition("-")[2], "") for role in missing)
         raise InputError(

@@ -35,6 +35,9 @@ def folder(
     for name in ("Mine", "mine"):
         (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\n{STUDY}')
     (tmp_path / "recipe.toml").write_text('format = "hpsearch-recipe/1"\n')
+    for name in ("x.npz", "x.npy"):
+        (tmp_path / name).write_bytes(b"\x93")
+    (tmp_path / "images").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HPSEARCH_HOME", str(home.root))
     return tmp_path

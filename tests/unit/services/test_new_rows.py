@@ -204,6 +204,11 @@ def test_images_are_resized_and_converted_as_the_training_images_were(images: Pa
         list(open_new_images(images, Takes(shape=(2, 3), dtype="uint8")).batches)
 
 
+def test_of_a_single_image_its_folder_is_wanted(images: Path) -> None:
+    with pytest.raises(InputError, match="give the folder that the image is in"):
+        open_new_array(images / "a.png", Takes(shape=(4, 5, 3), dtype="uint8"))
+
+
 def test_a_folder_without_images_and_a_network_of_none_are_told(tmp_path: Path) -> None:
     takes = Takes(shape=(4, 5), dtype="uint8")
     with pytest.raises(InputError, match="has no images"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -281,6 +282,8 @@ def test_arrays(place: Place, digits: Path, tmp_path: Path, form: str) -> None:
     assert np.abs(found - softmax(place.logits(digits, x), axis=1)).max() <= 1e-6
     with pytest.raises(InputError, match="--keep id: is of tables"):
         place.predict(digits, data, keep=["id"])
+    with pytest.raises(InputError, match=r"--set dataset.header=no: is of tables and images"):
+        place.predict(digits, data, overrides=["dataset.header=no"])
 
 
 def test_images(place: Place, tmp_path: Path) -> None:
@@ -304,6 +307,29 @@ def test_images(place: Place, tmp_path: Path) -> None:
     assert np.abs(shares(found) - softmax(place.logits(trained, x), axis=1)).max() <= 1e-6
     (line,) = told_of(done.told)
     assert line.startswith("warning: 1 file without a prediction, as they are no readable images:")
+    with pytest.raises(InputError, match=r"image_size: is .* but the network takes"):
+        place.predict(trained, folder / "new", overrides=["dataset.image_size=[5, 4]"])
+    with pytest.raises(InputError, match=r"image_mode: is .* but the network takes"):
+        place.predict(trained, folder / "new", overrides=['dataset.image_mode = "grey"'])
+    with pytest.raises(InputError, match=r"delimiter=;: cannot be set here; known: dataset.image_"):
+        place.predict(trained, folder / "new", overrides=["dataset.delimiter=;"])
+
+
+def test_images_of_another_size_are_resized_where_that_is_asked_for(
+    place: Place, digits: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    Image.new("RGB", (16, 12), "white").save(folder / "a.png")
+    with pytest.raises(InputError) as caught:
+        place.predict(digits, folder)
+    options = re.findall(r"give --set '(.*?)'", str(caught.value))
+    assert options == ["dataset.image_size = [8, 8]"]
+    with pytest.raises(InputError, match=r"give --set dataset\.image_mode=grey to convert all$"):
+        place.predict(digits, folder, overrides=options)
+    options.append("dataset.image_mode=grey")
+    done = place.predict(digits, folder, output=tmp_path / "out.csv", overrides=options)
+    assert done.rows == 1
 
 
 def test_only_predictions_are_written_over(place: Place, digits: Path, tmp_path: Path) -> None:

@@ -235,6 +235,12 @@ def _flat_train(folder: Path) -> None:
     (folder / "test1").mkdir()
 
 
+def _idx_files(folder: Path) -> None:
+    for part in ("train", "test"):
+        shutil.rmtree(folder / part)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"0")
+
+
 def _two_parts(folder: Path) -> None:
     shutil.copytree(folder / "test", folder / "Testing")
 
@@ -275,6 +281,7 @@ DAMAGED: list[tuple[Callable[[Path], None], str]] = [
     (_sixteen_bits, "000.png has the mode I;16"),
     (_animated, "train/cat/000.png: animated"),
     (_no_classes, "no class folders"),
+    (_idx_files, 'make one for each class (these are idx files: source = "mnist" or "fashion_'),
     (_no_train, "no train/"),
     (_empty_part, "no images"),
     (_new_class, 'no class "bird"'),
