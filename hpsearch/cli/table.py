@@ -71,6 +71,10 @@ def study_file_of(table: Path, target: str | None) -> Iterator[Path]:
         yield file
     except InputError:
         file.unlink(missing_ok=True)  # or it would be in the way when the table is mended
+        tell(
+            f"Removed {file}; to set a key such as dataset.missing, add --set KEY=VALUE, or keep a"
+            f" file: hpsearch init {file} --path {table} --target {target}"
+        )
         raise
 
 
