@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hpsearch.cli.output import tell
+from hpsearch.cli.output import say, tell
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources import source_class
 from hpsearch.data.tables.files import ENDINGS
@@ -71,7 +71,7 @@ def study_file_of(table: Path, target: str | None) -> Iterator[Path]:
         yield file
     except InputError:
         file.unlink(missing_ok=True)  # or it would be in the way when the table is mended
-        tell(
+        say(
             f"Removed {file}; to set a key such as dataset.missing, add --set KEY=VALUE, or keep a"
             f" file: hpsearch init {file} --path {table} --target {target}"
         )

@@ -158,7 +158,7 @@ def _refuse_identifiers(sizes: npt.NDArray[np.int64]) -> None:
     if alone > len(sizes) / 2:
         raise ValueError(
             f"{alone:,} of {len(sizes):,} classes have one example only (is the target an"
-            ' identifier, a date, free text, or a number, task = "regression"?)'
+            ' identifier, a date, free text, or a number, dataset.task = "regression"?)'
         )
 
 
