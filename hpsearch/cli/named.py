@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.output import tell
+from hpsearch.cli.output import say, tell
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.errors import InputError
 from hpsearch.files import write_text
@@ -155,6 +155,10 @@ def study_file_of(
         yield new.file
     except InputError:
         new.file.unlink(missing_ok=True)  # or it would be in the way when the data are mended
+        say(
+            f"Removed {new.file}; to set a key such as dataset.missing, add --set KEY=VALUE, or"
+            f" keep a file: {_init(new.file, new.data, given)}"
+        )
         raise
 
 
@@ -186,14 +190,18 @@ def _check_same(new: New, given: Path, network: str | None) -> None:
             f"{new.file}: is there already, for the same data with preset {show(study.preset)};"
             f" rename it, or set preset in it"
         )
-    what = f"--dataset {data.source}" if path is None else f"--path {given}"
-    of, option = "", ""
-    if data.target is not None:
-        of, option = f" with target {show(data.target)}", f" --target {data.target}"
+    of = "" if data.target is None else f" with target {show(data.target)}"
     raise InputError(
         f"{new.file}: is there already, for {show(known.path or known.source)}, and not for"
-        f" {given}{of}; rename it, or write another one: hpsearch init other.toml {what}{option}"
+        f" {given}{of}; rename it, or write another one: {_init(Path('other.toml'), data, given)}"
     )
+
+
+def _init(file: Path, data: Named, given: Path) -> str:
+    """The command that writes a study file for data."""
+    what = f"--dataset {data.source}" if data.path is None else f"--path {given}"
+    target = "" if data.target is None else f" --target {data.target}"
+    return f"hpsearch init {file} {what}{target}"
 
 
 def below(path: Path, file: Path, source: str) -> str:

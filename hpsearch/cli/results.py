@@ -8,7 +8,7 @@ from hpsearch.tasks.evaluating import AnyEvaluation
 from hpsearch.tasks.evaluation import Evaluation
 from hpsearch.tasks.regression_evaluation import WORST, RegressionEvaluation
 from hpsearch.tasks.results import written
-from hpsearch.text import plural, significant
+from hpsearch.text import plural, show, significant
 
 
 def print_headline(result: AnyEvaluation) -> None:
@@ -31,6 +31,9 @@ def print_scores(result: AnyEvaluation) -> None:
         return
     error = result.thresholds.calibration_error
     stdout().print(f"expected calibration error {100 * error:.1f} %")
+    commonest = max(result.classes, key=lambda one: one.support)
+    share = commonest.support / result.examples
+    stdout().print(f"accuracy of predicting {show(commonest.name)} alone {share:.4f}")
     _print_classes(result)
 
 

@@ -162,8 +162,9 @@ def _classes(dataset: Dataset, section: DatasetSection, parts: Parts) -> Iterato
     if counts[most] >= IMBALANCE * counts[least] and section.class_weights == "none":
         yield (
             f"imbalanced classes: {counts[most]:,} training examples of class {show(names[most])},"
-            f" {counts[least]:,} of {show(names[least])}. Consider dataset.class_weights ="
-            ' "balanced" and objective.metric = "val_f1_macro"'
+            f" {counts[least]:,} of {show(names[least])}; predicting the first alone has accuracy"
+            f' {counts[most] / counts.sum():.4f}. Consider dataset.class_weights = "balanced" and'
+            ' objective.metric = "val_f1_macro"'
         )
     few = [f"{show(names[i])} ({counts[i]})" for i in np.flatnonzero(counts < _FEW)]
     if few:

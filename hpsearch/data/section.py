@@ -66,7 +66,8 @@ class CommonKeys(Section):
     """"balanced" weighs each class by examples / (classes x examples of the class)."""
     task: TaskName | None = None
     """What the target is; left out, it follows from its values: texts are classes, and so are whole
-    numbers of few values in a table (20 at most, and ten rows to each); all others are numbers."""
+    numbers of few values in a table (two, or 20 at most and ten rows to each); all others are
+    numbers."""
     log_target: Bool = False
     """Of a regression with a heavy tail: networks model log(1 + target)."""
 

@@ -140,12 +140,11 @@ def _by_class(
     rows: Rows, y: Targets, count: int, seed: int, class_names: Sequence[str]
 ) -> tuple[Rows, Rows]:
     """``count`` of the rows, each class in proportion, and the rows left over."""
-    _refuse_identifiers(sizes_of(rows, y, class_names))
-    smaller = min(count, len(rows) - count)
-    if smaller < len(class_names):
-        raise ValueError(
-            f"{smaller} of {len(rows)} examples cannot contain all {len(class_names)} classes"
-        )
+    sizes = sizes_of(rows, y, class_names)
+    _refuse_identifiers(sizes)
+    smaller, common = min(count, len(rows) - count), int((sizes > 1).sum())
+    if smaller < common:
+        raise ValueError(f"{smaller} of {len(rows)} examples cannot contain all {common} classes")
     return draw(rows, y, count, seed, class_names)
 
 
@@ -159,7 +158,7 @@ def _refuse_identifiers(sizes: npt.NDArray[np.int64]) -> None:
     if alone > len(sizes) / 2:
         raise ValueError(
             f"{alone:,} of {len(sizes):,} classes have one example only (is the target an"
-            ' identifier, a date, free text, or a number, task = "regression"?)'
+            ' identifier, a date, free text, or a number, dataset.task = "regression"?)'
         )
 
 

@@ -136,10 +136,12 @@ def _looks(arrays: Arrays) -> dict[str, Any]:
 
     x, columns, name = arrays.x_train, arrays.columns, arrays.target or "target"
     found: dict[str, Any] = {}
-    y: Labels | npt.NDArray[np.float64] = arrays.y_train.astype(np.int64)
+    y: Labels | npt.NDArray[np.float64]
     if arrays.task == "regression":
         y = arrays.y_train.astype(np.float64)
         found["target"] = looks.target_look(name, y)
+    else:
+        y = arrays.y_train.astype(np.int64)
     if columns:
         stored = x.astype(np.float32, copy=False)
         found["columns"] = looks.column_looks(stored, columns)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hpsearch.data.tables import dates
+from hpsearch.data.tables import rewritten
 from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.encoding import encode_cells, encode_frame, other_columns
@@ -65,7 +65,8 @@ def _stored(frame: pl.DataFrame, decimal: str, columns: Sequence[Column], told: 
     told.unknown.update(found.unknown)
     for column in columns:
         if column.name in found.unknown and column.name not in told.example:
-            texts = Cells(values=frame[column.name], decimal=decimal).texts().drop_nulls()
+            cells = Cells(values=frame[column.name], decimal=decimal)
+            texts = rewritten.categories(cells, column.categories).drop_nulls()
             new = texts.filter(~texts.is_in(list(column.categories)))
             told.example[column.name] = str(new[0])
     return found.x
@@ -85,7 +86,10 @@ def _raw(
             values, unread, _ = encode_cells(cells, column)
             found[column.name] = values[:, 0]
         else:
-            texts = _dates(cells, column) if column.kind == "date" else cells.texts()
+            if column.kind == "date":
+                texts = _dates(cells, column)
+            else:
+                texts = rewritten.categories(cells, column.categories)
             unread = texts.null_count() - cells.missing
             found[column.name] = texts.fill_null("").to_numpy()
         told.unread.update({column.name: unread} if unread else {})
@@ -96,13 +100,7 @@ def _dates(cells: Cells, column: Column) -> pl.Series:
     """Dates as ISO 8601 has them, of which the column's own form is read first; null where one is
     missing, or is a text that is written otherwise.
     """
-    if cells.family == "date":
-        times = dates.naive(cells.values)
-    else:
-        texts = cells.texts()
-        own = [column.date_format] if column.date_format else []
-        found = dates.formats([texts]) if texts.null_count() < len(texts) else []
-        times = dates.parsed(texts, next(iter([*own, *found]), dates.FORMATS[0]))
+    times = rewritten.times(cells, column)
     days_alone = (times.dt.truncate("1d") == times).fill_null(value=True).all()
     return times.dt.strftime("%Y-%m-%d" if days_alone else "%Y-%m-%d %H:%M:%S%.3f")
 

@@ -29,6 +29,8 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff",
 """How files of other encodings than plain UTF-8 begin."""
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
+"""What may be a whole number with separated thousands."""
 _DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}\b.*")
 _WHOLE = re.compile(r"[+-]?\d+([eE][+-]?\d+)?")
 
@@ -197,6 +199,9 @@ def _decimal(rows: Rows, delimiter: str) -> str:
     if delimiter == ",":
         return "."
     fields = [field for row in rows for field in row]
+    sure = [field for field in fields if not _THOUSANDS.fullmatch(field)]
+    if any(_COMMA.fullmatch(field) or _POINT.fullmatch(field) for field in sure):
+        fields = sure
     commas = sum(_COMMA.fullmatch(field) is not None for field in fields)
     points = sum(_POINT.fullmatch(field) is not None for field in fields)
     return "," if commas > points else "."

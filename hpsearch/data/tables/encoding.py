@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hpsearch.data.tables import dates
+from hpsearch.data.tables import dates, rewritten
 from hpsearch.data.tables.column import Column, places
 from hpsearch.data.tables.table import Table
 from hpsearch.data.tables.values import Cells
@@ -91,7 +91,7 @@ def _encoded_block(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
     if column.kind == "date":
         values = _dates(cells, column)
     else:
-        numbers = cells.numbers().fill_null(np.nan).to_numpy()
+        numbers = rewritten.numbers(cells).numbers().fill_null(np.nan).to_numpy()
         with np.errstate(over="ignore"):
             values = numbers.astype(np.float32)[:, None]
         values[~np.isfinite(values)] = np.nan
@@ -100,7 +100,7 @@ def _encoded_block(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
 
 
 def _categories(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
-    texts = cells.texts()
+    texts = rewritten.categories(cells, column.categories)
     known = pl.Series(column.categories, dtype=pl.String)
     codes = texts.replace_strict(
         known, pl.Series(range(len(known)), dtype=pl.Float32), default=-1.0, return_dtype=pl.Float32
@@ -112,11 +112,7 @@ def _categories(cells: Cells, column: Column) -> tuple[Matrix, int, int]:
 
 def _dates(cells: Cells, column: Column) -> Matrix:
     """Days, and where the column has them shares of a day."""
-    if cells.family == "date":
-        times = dates.naive(cells.values)
-    else:
-        times = dates.parsed(cells.texts(), column.date_format)
-    whole, share = dates.days(times)
+    whole, share = dates.days(rewritten.times(cells, column))
     values = np.stack([whole, share], axis=1)[:, : column.width].astype(np.float32)
     if column.has_time:
         values[values[:, 1] >= 1.0, 1] = np.nextafter(np.float32(1), np.float32(0))

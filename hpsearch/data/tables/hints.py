@@ -16,8 +16,12 @@ _USUAL = frozenset({".", "..", "-", "--", "*"})
 """Texts that stand for missing values among any numbers or dates."""
 _OTHERS = 20
 """At least so many different others are no codes."""
-_SIGNED = r"^[-+(]?\s?[$€£¥]?\s?[-+]?(\d{1,3}([,' ]\d{3})+|\d+)([.,]\d+)?\s?[%$€£¥]?\)?$"
+_SIGNED = r"^[-+(]?\s?[$€£¥]?\s?[-+]?(\d{1,3}([.,' ]\d{3})+|\d+)([.,]\d+)?\s?[%$€£¥]?\)?$"
 """A number with a currency, a per cent sign or separated thousands, as a regular expression."""
+_COMMA = r"^[-+]?\d+(,\d+)?$"
+"""A number with a decimal comma, perhaps."""
+_THOUSANDS = r",\d{3}$"
+"""What may be a separator of thousands."""
 _UNIT = r"^[-+]?\d+(?:[.,]\d+)?\s?([A-Za-z°µ/²³]+)$"
 """A number with a unit."""
 _CLOCK = r"^\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?$"
@@ -65,7 +69,7 @@ def meant(texts: tuple[str, ...], decimal: str) -> str:
     numbers = Cells(values=values, decimal=decimal).numbers()
     if not numbers.null_count():
         return ""
-    if cure := next(_cures(values), ""):
+    if cure := next(_cures(values, decimal), ""):
         example = show(values.filter(numbers.is_null())[0])
         return f"read as texts such as {example}; {cure}"
     marks = _marks(values, numbers) or _marks(values, _dates(values))
@@ -119,8 +123,12 @@ def codes(name: str, cells: Cells) -> str:
     )
 
 
-def _cures(texts: pl.Series) -> Iterator[str]:
-    """How to write all of some texts so that they are read as what they seem to be."""
+def _cures(texts: pl.Series, decimal: str) -> Iterator[str]:
+    """How to have all of some texts read as what they seem to be."""
+    with_commas = texts.filter(texts.str.contains(",", literal=True))
+    is_decimal = not with_commas.str.contains(_THOUSANDS).all()
+    if decimal == "." and is_decimal and texts.str.contains(_COMMA).all():
+        yield 'if these are numbers, set dataset.decimal = ","'
     if texts.str.contains(_SIGNED).all():
         yield "if these are numbers, write them without signs"
     if len(texts) <= _OTHERS:

@@ -8,8 +8,8 @@ from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.looks import Values
 from hpsearch.text import show
 
-_NAME = re.compile(r"(^|.*[^A-Za-z])(id|Id|ID)|.*[a-z](Id|ID)")
-"""What identifiers are called: id, user_id, CustomerId; not paid or GRID."""
+_NAME = re.compile(r"(^|.*[^A-Za-z])(id|Id|ID)|.*[a-z](Id|ID)|(?i:row[ _.]?names?)")
+"""What identifiers are called: id, user_id, CustomerId, rownames; not paid or GRID."""
 _FEW = 20
 """At most so many different ones are categories, and so few rows are like it by chance."""
 _FIRST = 0.05

@@ -38,7 +38,8 @@ def target_look(name: str, y: Values) -> TargetLook:
         y: values of the training rows, shape (n,), finite, not all the same.
     """
     low, *quartiles, high = (float(each) for each in np.quantile(y, [0, 0.25, 0.5, 0.75, 1]))
-    counts, edges = np.histogram(y, bins=_BINS)
+    # From 0, as beside a large value there are not so many numbers as edges.
+    counts, edges = np.histogram(y - low, bins=_BINS)
     return TargetLook(
         name=name,
         low=low,
@@ -48,7 +49,7 @@ def target_look(name: str, y: Values) -> TargetLook:
         deviation=float(y.std()),
         skewness=float(np.nan_to_num(pl.Series(y).skew() or 0.0)) if np.ptp(y) else 0.0,
         counts=tuple(int(count) for count in counts),
-        edges=tuple(float(edge) for edge in edges),
+        edges=tuple(float(low + edge) for edge in edges),
     )
 
 

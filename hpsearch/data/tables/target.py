@@ -11,15 +11,21 @@ from hpsearch.data.arrays import PartName, TaskName
 from hpsearch.data.tables.hints import meant
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
-from hpsearch.text import show
+from hpsearch.text import plural, show
 
 Targets = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
+_TWO = 2
+"""Different whole numbers that are classes, in however few rows."""
 _FEW = 20
 """Different whole numbers that may be classes."""
 _EACH = 10
 """Rows that each of them has in the mean at least."""
 _MOST_CLASSES = 1000
+_EXACT = 2**53
+"""Below it float64 has every whole number."""
+_FEW_LOST = 0.01
+"""Share of different values that float64 may merge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +46,9 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
     """The target of a table.
 
     Where no task is said, it is a classification if the target is no number, or if it has whole
-    numbers, at most 20 different ones, each on ten rows in the mean; else it is a regression. Rows
-    whose target is missing are left out. Classes are the training rows' whole numbers in their
-    order, or their texts, sorted.
+    numbers: two different ones, or at most 20, each on ten rows in the mean; else it is a
+    regression. Rows whose target is missing are left out. Classes are the training rows' whole
+    numbers in their order, or their texts, sorted.
 
     Args:
         where: the table, for messages.
@@ -52,8 +58,9 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
 
     Raises:
         InputError: no value in a part, infinite ones, one value or class, a text in a regression,
-            more than 1,000 classes, a class that the training part lacks, texts that are numbers
-            or dates but for how they are written.
+            more than 1,000 classes, a class that the training part lacks, whole numbers that are
+            too large to be told apart, texts that are numbers or dates but for how they are
+            written.
     """
     of = f"{where}: target {show(name)}"
     keep = {part: cells.values.is_not_null() for part, cells in parts.items()}
@@ -73,15 +80,17 @@ def find(where: str, name: str, parts: Mapping[PartName, Cells], task: TaskName 
             raise InputError(f"{of} is {y['train'][0]:g} everywhere; there is nothing to learn")
     else:
         names, y = _classes(of, present)
-        if task is None and 2 * len(names) > len(y["train"]):
+        if task is None and (len(names) > _FEW or 2 * len(names) > len(y["train"])):
             _refuse_meant(of, meant(names, parts["train"].decimal))
     return Target(task=found, y=y, keep=keep, class_names=names, notes=tuple(notes))
 
 
 def _refuse_meant(of: str, told: str) -> None:
-    """Refuse classes of one or two examples each that are numbers or dates, written otherwise."""
+    """Refuse many classes, or of one or two examples each, that are numbers or dates, written
+    otherwise.
+    """
     if told:
-        raise InputError(f"{of}: {told}")
+        raise InputError(f'{of}: {told}; if these are classes, dataset.task = "classification"')
 
 
 def _check(of: str, present: Mapping[PartName, Cells]) -> None:
@@ -107,20 +116,21 @@ def _inferred(of: str, present: list[Cells]) -> TaskName:
     if len(wrong):
         if numbers.n_unique() > _FEW and len(numbers) > len(wrong):
             raise InputError(
-                f"{of} has numbers and {len(wrong):,} texts such as {show(wrong[0])}; correct them,"
-                f' or missing = [{show(wrong[0])}], or task = "classification"'
+                f"{of} has numbers and {plural(len(wrong), 'text')} such as {show(wrong[0])};"
+                f" correct them, or dataset.missing = [{show(wrong[0])}], or"
+                ' dataset.task = "classification"'
             )
         return "classification"
     if any(cells.family == "category" for cells in present):
         return "classification"
     distinct = numbers.n_unique()
-    is_few = distinct <= _FEW and len(numbers) >= _EACH * distinct
+    is_few = distinct == _TWO or (distinct <= _FEW and len(numbers) >= _EACH * distinct)
     return "classification" if is_few and _are_whole(numbers) else "regression"
 
 
 def _are_whole(numbers: pl.Series) -> bool:
     return bool(
-        (numbers.is_finite() & (numbers == numbers.floor()) & (numbers.abs() < 2**53)).all()
+        (numbers.is_finite() & (numbers == numbers.floor()) & (numbers.abs() < _EXACT)).all()
     )
 
 
@@ -130,13 +140,28 @@ def _values(of: str, cells: Cells) -> npt.NDArray[np.float64]:
         value = wrong[0] if len(wrong) else cells.texts()[0]
         raise InputError(
             f"{of} has the text {show(value)}, but a regression needs numbers; correct it, or"
-            ' task = "classification"'
+            ' dataset.task = "classification"'
         )
     values = cells.floats()
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
         raise InputError(f"{of} has the value {values[row]}; correct it, or leave that row out")
+    _refuse_merged(of, cells, values)
     return values
+
+
+def _refuse_merged(of: str, cells: Cells, values: npt.NDArray[np.float64]) -> None:
+    """Refuse whole numbers of which float64 makes fewer."""
+    if np.abs(values).max() < _EXACT:
+        return
+    exact = cells.values.cast(pl.Int128, strict=False)
+    distinct = exact.drop_nulls().n_unique()
+    kept = len(np.unique(values[exact.is_not_null().to_numpy()]))
+    if kept < (1 - _FEW_LOST) * distinct:
+        raise InputError(
+            f"{of}: of {distinct:,} different values such as {show(cells.texts()[0])} float64"
+            f' keeps {kept:,}; subtract an offset, or dataset.task = "classification"'
+        )
 
 
 def _classes(
@@ -150,7 +175,7 @@ def _classes(
     if len(classes) > _MOST_CLASSES:
         raise InputError(
             f"{of} has {len(classes):,} classes, more than {_MOST_CLASSES:,}: is it an identifier?"
-            ' Name another target; or task = "regression" where it is numbers'
+            ' Name another target; or dataset.task = "regression" where it is numbers'
         )
     if all(cells.family != "category" for cells in present.values()):
         classes = _by_number(classes)

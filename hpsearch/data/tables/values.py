@@ -85,8 +85,10 @@ class Cells:
 
     def texts(self) -> pl.Series:
         """The values as texts: those of a file of text as they stand, whole floats as "1"."""
-        if self.family == "number" and not self.values.dtype.is_integer():
-            return in_blocks(_shortest, self.numbers())
+        kind = self.values.dtype
+        is_whole = kind.is_integer() or (isinstance(kind, pl.Decimal) and not kind.scale)
+        if self.family == "number" and not is_whole:
+            return in_blocks(shortest, self.numbers())
         return self.values.cast(pl.String)
 
     def unparsed(self) -> pl.Series:
@@ -128,8 +130,12 @@ def _present(texts: pl.Series, missing: frozenset[str]) -> pl.Series:
     return pl.select(pl.when(present).then(stripped).otherwise(None).alias(texts.name)).to_series()
 
 
-def _shortest(numbers: pl.Series) -> pl.Series:
-    """Floats as texts, whole ones as "1"."""
+def shortest(numbers: pl.Series) -> pl.Series:
+    """Floats as texts, whole ones as "1", null where one is missing.
+
+    Args:
+        numbers: of float64.
+    """
     whole = (numbers == numbers.floor()) & (numbers.abs() < 2**53)
     cut = numbers.cast(pl.Int64, strict=False).cast(pl.String)
     return pl.select(pl.when(whole).then(cut).otherwise(numbers.cast(pl.String))).to_series()

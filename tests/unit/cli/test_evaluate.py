@@ -66,6 +66,14 @@ def judged(
     return Judged(group=group, results=results, metric=RMSE if prices else ACCURACY)
 
 
+def test_a_classification_is_told_what_its_commonest_class_alone_comes_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    labels = np.array([0] * 97 + [1] * 3)
+    print_scores(evaluate(labels, np.tile(np.float32([0.9, 0.1]), (100, 1)), ("no", "yes")))
+    assert 'accuracy of predicting "no" alone 0.9700' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("epochs", [None, 27])
 @pytest.mark.parametrize("seeds", [1, 5])
 def test_all_of_it_fits_80_columns(

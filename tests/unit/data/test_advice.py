@@ -75,8 +75,9 @@ def test_imbalance(npz: Write, home: Home) -> None:
     found = told(npz(NONE, x_train=vectors(), y_train=y), home)
     (only,) = found
     assert only == (
-        'imbalanced classes: 57 training examples of class "0", 11 of "2". Consider'
-        ' dataset.class_weights = "balanced" and objective.metric = "val_f1_macro"'
+        'imbalanced classes: 57 training examples of class "0", 11 of "2"; predicting the first'
+        ' alone has accuracy 0.6628. Consider dataset.class_weights = "balanced" and'
+        ' objective.metric = "val_f1_macro"'
     )
     assert (
         told(npz({**NONE, "class_weights": "balanced"}, x_train=vectors(), y_train=y), home) == []

@@ -35,6 +35,14 @@ def test_rare_classes_are_trained_on(seed: int, share: float) -> None:
     assert abs(len(out) - max(1, round(share * 300))) <= 1
 
 
+def test_classes_that_are_trained_on_alone_need_no_example_on_the_other_side() -> None:
+    y = np.concatenate([np.repeat(np.arange(5), 11), np.arange(5, 9)])
+    left, out = held_out(np.arange(59), y, 0.12, 0, "abcdefghi", draws_left=True)
+    assert (len(out), {*y[left]}) == (7, {*range(9)})
+    with pytest.raises(ValueError, match="4 of 59 examples cannot contain all 5 classes"):
+        held_out(np.arange(59), y, 0.06, 0, "abcdefghi", draws_left=True)
+
+
 @given(st.integers(0, 1000), st.integers(2, 6))
 def test_the_only_example_of_a_class_is_trained_on_in_all_folds(seed: int, number: int) -> None:
     y = np.repeat([0, 1, 2, 3], [292, 5, 2, 1])

@@ -107,3 +107,10 @@ def test_copies_are_counted_as_a_slow_count_has_them(monkeypatch: pytest.MonkeyP
     in_train = sum(tuple(row) in targets for row in x_test.tolist())
     assert found.copies == {"train": 60 - len(targets), "test": in_train}
     assert found.contradictions == sum(len(targets[row]) > 1 for row in rows)
+
+
+def test_large_values_of_a_regression_are_no_labels() -> None:
+    values = 1e22 * np.arange(30.0)
+    found = summarize(replace(arrays(), y_train=values, y_test=values[:9], class_names=()), silent)
+    assert found.target is not None
+    assert found.target.high == 29e22

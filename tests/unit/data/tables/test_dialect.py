@@ -42,6 +42,10 @@ def test_the_delimiter_is_what_gives_all_rows_as_many_fields(
         ("a;b\n1.5;2,5\n3.5;1\n", "."),
         ("a,b\n1,5\n", "."),
         ("a\tb\n1,5e-3\t-,5\n", ","),
+        ("a;b;c\n9,5;73.000;1.200\n", ","),
+        ("a;b;c\n9.5;73,000;1,200\n", "."),
+        ("a;b\n1,234;2\n", ","),
+        ("a;b;c\n0.123;0.5;1,5\n", "."),
     ],
 )
 def test_the_decimal_is_a_comma_where_more_numbers_have_one(

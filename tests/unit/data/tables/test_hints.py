@@ -69,7 +69,9 @@ def test_texts_are_not(texts: tuple[str, ...]) -> None:
 
 def test_a_decimal_comma_is_no_sign() -> None:
     assert meant(("1,5", "2,5"), ",") == ""
-    assert "write them without signs" in meant(("1,5", "2,5"), ".")
+    assert meant(("0,00", "12", "2,345"), ".").endswith('set dataset.decimal = ","')
+    assert meant(("1,234", "12"), ".").endswith("write them without signs")
+    assert meant(("1.234", "12.000.000"), ",").endswith("write them without signs")
 
 
 def test_texts_that_differ_by_case_alone_are_told() -> None:

@@ -14,7 +14,9 @@ def told(name: str, values: Values, *, is_first: bool = False) -> str:
     return identifier(values, Column(name=name, kind="number"), is_first=is_first)
 
 
-@pytest.mark.parametrize("name", ["id", "ID", "user_id", "sample.id", "CustomerId", "customerID"])
+@pytest.mark.parametrize(
+    "name", ["id", "ID", "user_id", "sample.id", "CustomerId", "customerID", "rownames"]
+)
 def test_what_is_called_an_identifier_is_told(name: str) -> None:
     assert told(name, RANDOM.permutation(10_000.0 + GAPS)).endswith("ignore it")
     assert told(name, MANY).endswith(f'(dataset.group = "{name}")')
@@ -26,7 +28,7 @@ def test_other_names_are_not(name: str) -> None:
 
 
 def test_row_numbers_with_gaps_are_told() -> None:
-    assert "as row numbers have" in told("rownames", GAPS)
+    assert "as row numbers have" in told("nr", GAPS)
     assert "as row numbers have" in told("Unnamed: 0", RANDOM.permutation(GAPS), is_first=True)
 
 

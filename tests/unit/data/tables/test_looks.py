@@ -54,3 +54,9 @@ def test_a_look_at_the_target() -> None:
     assert len(look.counts) == 30
     assert len(look.edges) == 31
     assert sum(look.counts) == 5
+
+
+def test_a_look_at_a_target_of_few_numbers_beside_its_size() -> None:
+    look = target_look("when", np.array([2.0**63, 2.0**63 + 2048]))
+    assert sum(look.counts) == 2
+    assert (look.edges[0], look.edges[-1]) == (2.0**63, 2.0**63 + 2048)

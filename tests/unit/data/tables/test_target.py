@@ -22,7 +22,9 @@ def found(train: list[Any], task: TaskName | None = None, **more: list[Any]) -> 
         (["a", "b"], "classification"),
         ([True, False], "classification"),
         ([0, 1] * 10, "classification"),
-        ([0, 1] * 9, "regression"),
+        ([0, 1] * 9, "classification"),
+        ([0, 1, 2] * 9, "regression"),
+        ([0.5, 1] * 9, "regression"),
         (["0", "1.0"] * 10, "classification"),
         ([0.0, 1.0] * 10, "classification"),
         ([0.5, 1.0] * 10, "regression"),
@@ -63,6 +65,8 @@ def test_numbers_with_signs_are_told_and_not_made_classes() -> None:
     prices = [f"${price},000" for price in range(1, 31)]
     with pytest.raises(InputError, match=r'"\$1,000"; if these are numbers, write them without'):
         found(prices)
+    with pytest.raises(InputError, match=r"if these are classes, dataset\.task"):
+        found([f"{percent}%" for percent in range(21)] * 10)
     assert found(prices, "classification").task == "classification"
     assert found(["5%", "10%", "15%"] * 10).class_names == ("10%", "15%", "5%")
 
@@ -95,6 +99,8 @@ def test_whole_numbers_are_values_where_the_user_says_so() -> None:
         (["1.5", "x"], "regression", 'text "x"'),
         ([*[f"{i}.5" for i in range(30)], "x"], None, 'missing = ["x"]'),
         ([[1], [2]], None, "holds List"),
+        ([str(2**63 + i) for i in range(30)], None, "of 30 different values"),
+        ([str(2**63 + i % 2) for i in range(30)], None, "of 2 different values"),
     ],
 )
 def test_a_wrong_target_is_told(values: list[Any], task: TaskName | None, told: str) -> None:
@@ -107,3 +113,15 @@ def test_a_wrong_target_is_told(values: list[Any], task: TaskName | None, told: 
 def test_a_class_of_the_test_part_alone_is_told() -> None:
     with pytest.raises(InputError, match='class "3" in the test part'):
         found([1, 2], "classification", test=[1, 3])
+
+
+@pytest.mark.parametrize("kind", [pl.UInt64, pl.Int128, pl.Decimal(38, 0)])
+def test_whole_numbers_too_large_for_float64_are_told_and_can_be_classes(kind: pl.DataType) -> None:
+    large = pl.Series([2**63 + i % 2 for i in range(30)]).cast(kind)
+    with pytest.raises(InputError, match=r"float64 keeps 1; subtract an offset"):
+        target.find("mine.csv", "y", {"train": Cells(values=large)}, None)
+    told = target.find("mine.csv", "y", {"train": Cells(values=large)}, "classification")
+    assert told.class_names == (str(2**63), str(2**63 + 1))
+    apart = pl.Series([2**63 + 10_000 * i for i in range(30)]).cast(kind)
+    values = target.find("mine.csv", "y", {"train": Cells(values=apart)}, None).y["train"]
+    assert len(set(values.tolist())) == 30
