@@ -202,9 +202,7 @@ def refitted(study: OpenStudy, place: Home) -> Chosen:
 def _as_refit(study: OpenStudy, model: Model) -> Chosen:
     """A refit, as it is exported."""
     of, epochs = str(model.trial.user_attrs[OF_KEY]), model.recipe.training.epochs
-    # Its value is of examples that it was trained on.
-    gone = ("trial", "value", "best_epoch")
-    provenance = {k: v for k, v in model.recipe.provenance.items() if k not in gone}
+    provenance = {k: v for k, v in model.recipe.provenance.items() if k != "trial"}
     provenance |= {} if of == BASELINE else {"trial": int(of)}
     provenance |= {"study": study.name, "refit_epochs": epochs}
     return Chosen(

@@ -10,20 +10,20 @@ import pytest
 from averaged import ensemble
 from optuna.trial import FrozenTrial
 
+import hpsearch
 from hpsearch.data.inputs import write_inputs
 from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError, UnfinishedError
 from hpsearch.home import INPUTS, TEST_RESULT, WEIGHTS, Home
 from hpsearch.objective import Objective
+from hpsearch.outputs.leftovers import tidy
 from hpsearch.outputs.trainings import trainings
 from hpsearch.search import attributes as attr
 from hpsearch.search.confirmation import ensure_confirmation_study, kind_of, queue, seeds
 from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.leaders import Leader, leaders
-from hpsearch.search.lookup import load_study
 from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import best_row
 from hpsearch.services import refits
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.evaluate import Judged
@@ -348,14 +348,23 @@ def test_a_recipe_of_a_refit_is_known_when_another_network_is_the_winner(
     assert "trained again on training and valid" in find_predictor(str(file), place, Silent()).what
 
 
-def test_a_refit_is_measured_on_no_validation_examples(study: OpenStudy, place: Workspace) -> None:
+def test_a_refit_is_shown_without_a_value_and_keeps_its_weights(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
     refit("study", place, Silent())
-    runs = ensure_confirmation_study(study)
-    for one in (study, runs):
-        one.optuna.set_user_attr(attr.DATASET_KEY, {**one.data, "validation": 60})
-    assert best_row(load_study(study.storage, "study"))["validation_examples"] == 60
-    row = best_row(load_study(study.storage, runs.name))
-    assert (row["validation_examples"], row["interval"]) == (None, None)
+    runs, name = ensure_confirmation_study(study), "study.confirm"
+    tidy(runs, home)
+    assert (home.trial_run(name, 0) / WEIGHTS).is_file()
+    there = hpsearch.load(name, home=home.root)
+    assert "no complete trial has a value to judge it by" in repr(there)
+    assert "configuration" not in repr(there)  # no table of the best ones
+    confirm(study, trained)
+    frame = there.trials()
+    assert frame["kind"].to_list() == ["refit"] + ["seed"] * 3
+    assert frame["value"].is_null().to_list() == [True] + [False] * 3
+    assert there.best.number != 0
+    assert f"best val_accuracy {there.best.value:.4f} in trial {there.best.number}" in repr(there)
+    assert "\n0  " not in repr(there)
 
 
 def test_what_is_not_confirmed_is_told(
