@@ -24,7 +24,7 @@ from hpsearch.search.leaders import Leader, leaders
 from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
-from hpsearch.services import refits
+from hpsearch.services import refit_runs
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.export import export
@@ -60,7 +60,7 @@ class Trained:
 @pytest.fixture
 def trained(home: Home, monkeypatch: pytest.MonkeyPatch) -> Trained:
     found = Trained(home)
-    monkeypatch.setattr(refits, "run_jobs", found.run)
+    monkeypatch.setattr(refit_runs, "run_jobs", found.run)
     return found
 
 
@@ -134,7 +134,7 @@ def test_of_refits_that_is_shown_which_refit_takes(
     confirm(study, trained)
     (network,) = refit("study", place, Silent()).plain()["networks"]
     group = winner_of(study, home)
-    (again,) = refits.refits(study, [refit_of(study, group)], place, HERE, fakes.Told())
+    (again,) = refit_runs.refits(study, [refit_of(study, group)], place, HERE, fakes.Told())
     assert (again.values, again.epochs) == (group.values, 4)
     assert (
         Judged(group=again, results={}, metric=study.file.objective.measure).middle
@@ -244,7 +244,7 @@ def test_an_ensemble_that_is_not_trained_again_in_full_is_not_taken(
     with pytest.raises(InputError, match=rf"trial 0 \(seed {own[2]}, 4 epochs\) was not trained"):
         ensemble_to_use(study, home, refit=True)
     wanted = [refit_of(study, group) for group in groups_of(chosen_ensemble(study, home))]
-    refits.queue_refits(study, wanted, Silent())
+    refit_runs.queue_refits(study, wanted, home, Silent())
     with pytest.raises(UnfinishedError, match=rf"trial 0 \(seed {own[2]}, .* still to be trained"):
         ensemble_to_use(study, home, refit=True)
     refit("study", place, Silent(), ensemble=True)
@@ -305,7 +305,7 @@ def test_what_was_not_trained_yet_says_how(study: OpenStudy, home: Home, tmp_pat
         find_predictor("study", Workspace(home=home), Silent(), refit=True)
     with pytest.raises(InputError, match="run hpsearch refit study first"):
         export("study", str(tmp_path / "x.toml"), Workspace(home=home), Silent(), refit=True)
-    refits.queue_refits(study, [refit_of(study, winner_of(study, home))], Silent())
+    refit_runs.queue_refits(study, [refit_of(study, winner_of(study, home))], home, Silent())
     with pytest.raises(UnfinishedError, match="still to be trained on training and validation"):
         refitted(study, home)
 
@@ -315,7 +315,7 @@ def test_weights_of_a_refit_that_are_gone_are_named(
 ) -> None:
     refit("study", place, Silent())
     (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
-    told = "trial 1, trained again .* are not in .* export study --refit -o recipe.toml"
+    told = "trial 1, trained again .* are not in .* To train it: hpsearch refit study; then repeat"
     with pytest.raises(InputError, match=told):
         model_of(study, home, None, refit=True)
     assert refitted(study, home).groups  # which needs no weights, and so does a recipe
@@ -333,7 +333,58 @@ def test_weights_of_an_ensemble_of_refits_that_are_gone_are_named(
         InputError, match=r"does not exist, and it is of the ensemble of 3 networks"
     ):
         ensemble_to_use(study, home, refit=True)
-    assert ensemble_to_use(study, home, refit=True, trained=False).models == chosen.models
+    untrained = ensemble_to_use(study, home, refit=True, trained=False)
+    assert [one.weights for one in untrained.models] == [one.weights for one in chosen.models]
+
+
+def test_what_has_lost_its_weights_is_trained_again(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    choose(study, trained)
+    refit("study", place, Silent(), ensemble=True)
+    before = ensemble_to_use(study, home, refit=True)
+    lost = before.models[1]
+    lost.weights.unlink()
+    with pytest.raises(InputError, match="train it again here: hpsearch refit study --ensemble"):
+        ensemble_to_use(study, home, refit=True)
+    told = fakes.Told()
+    found = refit("study", place, told, ensemble=True)
+    (line,) = [one for one in told.lines if "weights" in one]
+    assert line == (
+        f"The weights of trial 0 (seed {lost.seed}, 4 epochs) are not here any more: it is trained"
+        " again."
+    )
+    assert told.lines[-1].endswith("new runs: 1.")
+    assert kinds(study) == [Kind.SEED] * 2 + [Kind.REFIT] * 4
+    after = ensemble_to_use(study, home, refit=True)
+    numbers = [[one.trial.number for one in each.models] for each in (before, after)]
+    assert numbers[1] == [numbers[0][0], 5, numbers[0][2]]
+    assert sorted(one["weight"] for one in found.plain()["networks"]) == [0.25, 0.25, 0.5]
+    refit("study", place, Silent(), ensemble=True)
+    assert len(kinds(study)) == 6  # nothing more
+    # Where the weights of the first training are here, and not those of the second, it is taken.
+    lost.weights.touch()
+    after.models[1].weights.unlink()
+    again = ensemble_to_use(study, home, refit=True)
+    assert [one.trial.number for one in again.models] == numbers[0]
+    refit("study", place, Silent(), ensemble=True)
+    assert len(kinds(study)) == 6
+
+
+def test_a_second_refit_waits_for_what_the_first_trains_again(
+    study: OpenStudy, place: Workspace, home: Home
+) -> None:
+    refit("study", place, Silent())
+    (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
+    wanted, told = [refit_of(study, winner_of(study, home))], fakes.Told()
+    runs, new = refit_runs.queue_refits(study, wanted, home, told)
+    assert (new, refit_runs.queue_refits(study, wanted, home, told)[1]) == (1, 0)
+    assert not any("before" in line for line in told.lines)
+    assert runs.counts().waiting == 1
+    refit("study", place, Silent())
+    assert model_of(study, home, None, refit=True).weights == (
+        home.trial_run("study.confirm", 1) / WEIGHTS
+    )
 
 
 def test_a_recipe_of_a_refit_is_known_when_another_network_is_the_winner(
