@@ -89,7 +89,14 @@ def winner_of(study: OpenStudy, place: Home) -> Group:
 
 
 def groups_of(chosen: Chosen) -> list[Group]:
-    """The members of an ensemble, by configuration."""
+    """The members of an ensemble, by configuration.
+
+    How long these are trained again follows from the members alone, where a winner's refits follow
+    from all of its confirmed runs: the choice of an ensemble is kept, and a later ``hpsearch
+    confirm`` must not ask for other trainings of it. The price is that ``evaluate --refit
+    --ensemble`` may train one network twice, for two numbers of epochs; where these are the same it
+    is one training.
+    """
     models: dict[str, list[Model]] = {}
     for member, model in zip(chosen.ensemble.members, chosen.models, strict=True):
         models.setdefault(member.of, []).append(model)

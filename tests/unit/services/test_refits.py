@@ -1,7 +1,7 @@
 """Refits: which networks are trained again, for how long, and what is taken where."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,18 @@ def confirm(study: OpenStudy, trained: Trained, count: int = 3) -> OpenStudy:
     return runs
 
 
+def take(study: OpenStudy, runs: Sequence[FrozenTrial], epochs: Sequence[int]) -> None:
+    """Have runs be best after so many epochs."""
+    with study.storage.engine.begin() as connection:  # a trial that is over is not changed else
+        connection.exec_driver_sql(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
+            [
+                (str(took), run._trial_id, attr.BEST_EPOCH_KEY)
+                for took, run in zip(epochs, runs, strict=True)
+            ],
+        )
+
+
 def best(study: OpenStudy) -> FrozenTrial:
     return study.optuna.best_trial
 
@@ -152,12 +164,7 @@ def test_it_trains_as_long_as_the_middle_run_took(
     study: OpenStudy, trained: Trained, home: Home
 ) -> None:
     runs = confirm(study, trained)
-    took = zip((9, 3, 5), runs.trials(), strict=True)
-    with study.storage.engine.begin() as connection:  # a trial that is over is not changed else
-        connection.exec_driver_sql(
-            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
-            [(str(epochs), run._trial_id, attr.BEST_EPOCH_KEY) for epochs, run in took],
-        )
+    take(study, runs.trials(), (9, 3, 5))
     group = winner_of(study, home)
     wanted = refit_of(study, group)
     assert (wanted.epochs, wanted.took) == (5, (3, 9))
@@ -213,6 +220,23 @@ def test_an_ensemble_is_trained_again_network_by_network(
     told = [[one.value for one in each.ensemble.members] for each in (chosen, before)]
     assert told[0] == told[1]  # of validation examples that no network had seen
     assert not any(model.recipe.dataset.include_validation for model in before.models)
+
+
+def test_what_is_confirmed_later_asks_for_no_other_refits_of_an_ensemble(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    choose(study, trained)
+    refit("study", place, Silent(), ensemble=True)
+    before = ensemble_to_use(study, home, refit=True)
+    runs = ensure_confirmation_study(study)
+    there = len(runs.trials())
+    leader = Leader(of="0", config=_config(study), found=None)
+    queue(runs, study, [leader], seeds(study, 6))
+    trained.run(runs)
+    take(study, runs.trials()[there:], (2, 2, 2, 2))
+    assert refit_of(study, winner_of(study, home)).epochs == 2
+    after = ensemble_to_use(study, home, refit=True)
+    assert [one.weights for one in after.models] == [one.weights for one in before.models]
 
 
 def test_a_member_that_diverges_is_left_out_of_the_average(
