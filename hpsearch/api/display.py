@@ -78,7 +78,7 @@ def _lines(study: OpenStudy) -> list[str]:
     states = [f"{getattr(counts, key)} {key}" for key in ("complete", "pruned", "failed")]
     states += [f"{counts.running} running"] * (counts.running > 0)
     why = f"; {ENDED[over]}" if over is not None else ""
-    value = "no trial has completed yet"
+    value = rows.no_best(counts.complete)
     if best is not None:
         metric = study.file.objective.metric
         value = f"best {metric} {decimal(best.values[0])} in trial {best.number}"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hpsearch.cli.watch import Look, ended_at
 from hpsearch.ranking import is_better
 from hpsearch.search.shown import Shown
+from hpsearch.search.trials import no_best
 from hpsearch.text import decimal, duration
 
 SILENT = 30.0
@@ -64,7 +65,7 @@ def notes(look: Look) -> list[tuple[str, str]]:
 
 def _best(look: Look) -> list[tuple[str, str]]:
     if look.best is None or look.best.value is None:
-        return [("best: no trial has completed yet", "")]
+        return [(f"best: {no_best(look.counts.complete)}", "")]
     ago = max(0.0, (datetime.now(UTC) - ended_at(look.best)).total_seconds())
     since = f"{look.since_best or 'no'} trial{'s' * (look.since_best != 1)} since"
     value = f"{decimal(look.best.value)} {look.metric} in {look.best.name}"

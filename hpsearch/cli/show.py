@@ -128,6 +128,8 @@ def _facts(details: dict[str, Any]) -> list[str]:
     limits += [f"plateau {budget['plateau']}"] if budget["plateau"] else []
     states = ("complete", "pruned", "failed", "running", "waiting")
     listed = [f"{details[state]} {state}" for state in states]
+    if refits := details.get("refits"):
+        listed[0] += f" ({plural(refits, 'refit')}, which no validation example is left to judge)"
     if adopted := details["adopted"]:
         listed.append(f"{adopted} adopted from another program")
     if lost := details["uncounted"] - adopted:

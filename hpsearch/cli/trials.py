@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from hpsearch.cli.options import HomeOption, JsonOption, StudyArgument
-from hpsearch.cli.output import cell, number, print_json, print_table, tell
+from hpsearch.cli.output import cell, number, print_json, print_table, say, tell
 from hpsearch.cli.server import ServerOption, service_of
 from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.config import is_whole, summary
 from hpsearch.search import trials as rows
+from hpsearch.search.leaders import told
+from hpsearch.search.shapes import Kind
 
 
 def trials(
@@ -40,11 +42,14 @@ def _print(listed: list[dict[str, Any]], *, as_json: bool, as_csv: bool) -> None
     elif as_csv:
         _print_csv(listed)
     else:
+        runs = any(row.get("of") for row in listed)
         print_table(
-            ("trial", "state", "value", "epochs", "seconds", "parameters", "configuration"),
+            ("trial", *(["run of"] if runs else []), "state", "value", "epochs", "seconds",
+             "parameters", "configuration"),
             [
                 [
                     str(row["number"]),
+                    *([_run(row)] if runs else []),
                     row["failure"] or row["state"],
                     number(_value(row)),
                     cell(row["epochs"]),
@@ -54,8 +59,19 @@ def _print(listed: list[dict[str, Any]], *, as_json: bool, as_csv: bool) -> None
                 ]
                 for row in listed
             ],
-            words=["state", "configuration"],
-        )
+            words=["run of", "state", "configuration"],
+        )  # fmt: skip
+        if any(row.get("kind") == Kind.REFIT for row in listed):
+            say(
+                "Refits have no value: they are trained on validation examples, too, so that what"
+                " they reach on these says nothing."
+            )
+
+
+def _run(row: dict[str, Any]) -> str:
+    """Whose confirmation run a trial is, and of what kind: "trial 12, refit"."""
+    kinds = {Kind.SPLIT: ", new split", Kind.REFIT: ", refit"}
+    return told(row["of"]) + kinds.get(row["kind"], "") if row.get("of") else ""
 
 
 def _value(row: dict[str, Any]) -> float | None:

@@ -8,7 +8,7 @@ from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search.attributes import earlier
 from hpsearch.search.ensemble import ensemble_of
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import is_open, ranked
+from hpsearch.search.trials import is_complete, is_open, ranked
 from hpsearch.share import Share
 
 KEEP = 5
@@ -36,7 +36,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
     over. What cannot be removed stays until the next time.
     """
     trials = study.trials()
-    complete = ranked(trials, study.file.objective.measure)
+    best = ranked(trials, study.file.objective.measure)[:keep]
     going_on = {trial.number for trial in trials if is_open(trial)}
     needed = {
         number
@@ -44,7 +44,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
         if is_open(trial)
         for number in _resumable(home, study.name, [trial.number, *earlier(trial)])
     }
-    kept = going_on | {t.number for t in (complete if study.is_closed else complete[:keep])}
+    kept = going_on | {t.number for t in (filter(is_complete, trials) if study.is_closed else best)}
     if (ensemble := ensemble_of(study)) is not None:
         kept |= {member.trial for member in ensemble.members if not member.is_run}
 

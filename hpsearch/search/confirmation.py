@@ -5,7 +5,7 @@ what runs was put there. So the same workers claim, train, checkpoint, resume an
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -82,6 +82,7 @@ def queue(  # noqa: PLR0917  # each is another thing
     epochs: int | None = None,
     *,
     smallest: bool = False,
+    lost: Collection[int] = (),
 ) -> int:
     """Put the runs that are not there yet into the confirmation study; how many.
 
@@ -95,12 +96,13 @@ def queue(  # noqa: PLR0917  # each is another thing
         kind: what is new in them.
         epochs: of a refit: how long it trains.
         smallest: see :attr:`ConfirmRequest.smallest`.
+        lost: the numbers of runs that count as not there, though they are complete.
     """
     with exclusive(study.storage.url):
         there = {
             _identity(t.user_attrs)
             for t in runs(confirmation)
-            if not t.state.is_finished() or _has_result(t)
+            if not t.state.is_finished() or (has_result(t) and t.number not in lost)
         }
         jobs = [
             _job(one, seed, kind, _changes(study, one.config, kind, index, epochs))
@@ -200,7 +202,7 @@ def _refit_changes(config: TrialConfig, epochs: int | None) -> dict[str, Any]:
     }
 
 
-def _has_result(trial: FrozenTrial) -> bool:
+def has_result(trial: FrozenTrial) -> bool:
     """Whether a run that is over says something about its configuration."""
     return rows.is_complete(trial) or uses_place(trial.user_attrs.get(attr.FAILURE_KEY))
 
@@ -226,14 +228,14 @@ def results(
         epochs: of refits: those that trained so long.
     """
     found: Runs = {}
-    for trial in _asked_for(study, confirmation, wanted, kind, epochs):
+    for trial in asked_for(study, confirmation, wanted, kind, epochs):
         if rows.is_complete(trial):
             attrs = trial.user_attrs
             found.setdefault(str(attrs[attr.OF_KEY]), {})[int(attrs[attr.SEED_KEY])] = trial
     return found
 
 
-def _asked_for(
+def asked_for(
     study: OpenStudy,
     confirmation: OpenStudy,
     wanted: Sequence[int] | None,
@@ -249,26 +251,6 @@ def _asked_for(
             continue
         if wanted is None or attrs[attr.SEED_KEY] in wanted:
             yield trial
-
-
-def refits_left(
-    study: OpenStudy, confirmation: OpenStudy, of: str, wanted: Sequence[int], epochs: int
-) -> tuple[set[int], set[int]]:
-    """What is not over of a configuration's refits: the seeds of those that wait or run, and of
-    those that are not there. One that diverged is over.
-
-    Args:
-        study: the study.
-        confirmation: its confirmation study.
-        of: whose configuration.
-        wanted: the seeds.
-        epochs: how long they train.
-    """
-    found = _asked_for(study, confirmation, wanted, Kind.REFIT, epochs)
-    own = [trial for trial in found if trial.user_attrs[attr.OF_KEY] == of]
-    over = {trial.user_attrs[attr.SEED_KEY] for trial in own if _has_result(trial)}
-    waiting = {trial.user_attrs[attr.SEED_KEY] for trial in own if rows.is_open(trial)} - over
-    return waiting, set(wanted) - over - waiting
 
 
 def is_run(trial: FrozenTrial) -> bool:

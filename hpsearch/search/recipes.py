@@ -67,16 +67,13 @@ def _provenance(study: OpenStudy, trial: FrozenTrial | None) -> dict[str, Any]:
     """Where a recipe comes from: values, data, versions, date. Without a trial: the baseline."""
     attrs = study.optuna.user_attrs
     dataset = attrs.get(attr.DATASET_KEY) or {}
-    values = (
-        {}
-        if trial is None
-        else {
-            "trial": trial.number,
-            "value": trial.values[0] if trial.values else None,
-            "parameters": trial.user_attrs.get(attr.PARAMETERS_KEY),
-            "best_epoch": trial.user_attrs.get(attr.BEST_EPOCH_KEY),
-        }
-    )
+    values: dict[str, Any] = {}
+    if trial is not None:
+        known = trial.user_attrs
+        values = {"trial": trial.number, "parameters": known.get(attr.PARAMETERS_KEY)}
+        if not trials.is_refit(trial):
+            values["value"] = trial.values[0] if trial.values else None
+            values["best_epoch"] = known.get(attr.BEST_EPOCH_KEY)
     facts = {
         "study": study.name,
         "metric": study.file.objective.metric,

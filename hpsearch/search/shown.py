@@ -27,6 +27,7 @@ class Shown:
     failure: str | None
     """The class of failure of one that failed."""
     value: float | None
+    """None, too, of a refit, whose validation examples trained it; ``latest`` likewise."""
     counted: bool
     """Whether it uses up a place of the budget."""
     step: int | None
@@ -70,16 +71,16 @@ class Shown:
 
 def shown(study: OpenStudy, trial: Trial) -> Shown:
     """A trial of a study as it stands now."""
-    told, step = trial.user_attrs, trial.last_step
+    told, step, is_judged = trial.user_attrs, trial.last_step, not rows.is_refit(trial)
     return Shown(
         number=trial.number,
         name=name_of(study, trial),
         state=rows.STATES[trial.state],
         failure=told.get(FAILURE_KEY) and str(told[FAILURE_KEY]),
-        value=trial.values[0] if trial.values else None,
+        value=trial.values[0] if trial.values and is_judged else None,
         counted=uses_place(trial),
         step=step,
-        latest=None if step is None else trial.intermediate_values[step],
+        latest=trial.intermediate_values[step] if step is not None and is_judged else None,
         started=None if trial.datetime_start is None else utc(trial.datetime_start),
         ended=None if trial.datetime_complete is None else utc(trial.datetime_complete),
         worker=str(told.get(WORKER_KEY, "")),

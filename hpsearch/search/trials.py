@@ -34,6 +34,9 @@ _ATTRIBUTES = (
     attr.SAME_KEY,
 )  # fmt: skip
 
+JUDGED = ("values", attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY, attr.GAP_KEY, attr.FOLDS_KEY)
+"""What follows from validation examples, and is told of no refit, which was trained on them."""
+
 
 def is_running(trial: Trial) -> bool:
     """Whether a worker is busy with the trial."""
@@ -50,10 +53,18 @@ def is_complete(trial: Trial) -> bool:
     return trial.state == TrialState.COMPLETE
 
 
+def is_refit(trial: Trial) -> bool:
+    """Whether the trial was trained on validation examples, too, as refits of a confirmation study
+    are: what it reaches on these says nothing of it.
+    """
+    return bool(trial.user_attrs.get(attr.KIND_KEY) == Kind.REFIT)
+
+
 def config(study: OpenStudy, trial: FrozenTrial) -> TrialConfig | None:
     """The configuration of a trial; None while some of its parameters are not drawn."""
     if (given := trial.user_attrs.get(attr.CONFIG_KEY)) is not None:
-        return parse(TrialConfig, given, f"trial {trial.number}")
+        changes = (trial.user_attrs.get(attr.CHANGES_KEY) or {}).get("config", {})
+        return parse(TrialConfig, {**given, **changes}, f"trial {trial.number}")
     return config_of(study.file.space, _params(trial))
 
 
@@ -92,7 +103,11 @@ def same_as(study: OpenStudy, trial: FrozenTrial) -> int | None:
 
 
 def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
-    """One trial as ``trials --json`` prints it."""
+    """One trial as ``trials --json`` prints it.
+
+    Of a confirmation run ``of`` says whose configuration it has, and ``kind`` what is new in it; of
+    a refit nothing is told that was measured on validation examples.
+    """
     resolved = config(study, trial)
     row: dict[str, Any] = {
         "number": trial.number,
@@ -102,12 +117,14 @@ def row(study: OpenStudy, trial: FrozenTrial) -> dict[str, Any]:
     }
     row |= {key: trial.user_attrs.get(key) for key in _ATTRIBUTES}
     row["adopted"] = trial.user_attrs.get(attr.ADOPTED_KEY)
+    row["of"] = of = trial.user_attrs.get(attr.OF_KEY)
+    row["kind"] = of and str(trial.user_attrs.get(attr.KIND_KEY, Kind.SEED))
     told = attr.trained(trial.user_attrs)
     row[attr.TRAIN_VALUE_KEY] = told and told[1]
     if trial.state == TrialState.RUNNING and trial.intermediate_values:
         # Steps behind the epochs are folds.
         row[attr.EPOCHS_KEY] = min(trial.last_step or 0, study.file.training.epochs)
-    return row
+    return row | dict.fromkeys(JUDGED) if is_refit(trial) else row
 
 
 def in_columns(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,19 +144,22 @@ def in_columns(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def epoch_values(trial: FrozenTrial, epochs: int) -> dict[int, float]:
-    """The values of a trial's epochs; what was reported behind them are means of folds.
+    """The values of a trial's epochs, none of a refit; what was reported behind them are means of
+    folds.
 
     Args:
         trial: the trial.
         epochs: of a training, at most.
     """
+    if is_refit(trial):
+        return {}
     return {step: value for step, value in trial.intermediate_values.items() if step <= epochs}
 
 
 def ranked(trials: Iterable[FrozenTrial], metric: Metric) -> list[FrozenTrial]:
-    """The complete ones of some trials, the best first."""
+    """The complete ones of some trials, the best first, without refits."""
     return sorted(
-        filter(is_complete, trials),
+        (trial for trial in trials if is_complete(trial) and not is_refit(trial)),
         key=lambda t: rank(t.values[0], t.number, t.user_attrs, metric),
     )
 
@@ -151,6 +171,12 @@ def best(study: OpenStudy) -> FrozenTrial:
         NoTrialError: no trial has completed.
     """
     trial = find_best(study)
+    if trial is None and _complete_refits(study):
+        raise NoTrialError(
+            f"study {study.name}: only refits completed, and none of them is the best one, as they"
+            " were trained on validation examples, too; evaluate --refit and export --refit of the"
+            " study itself take them"
+        )
     if trial is None:
         counts = study.counts()
         raise NoTrialError(
@@ -164,19 +190,26 @@ def best(study: OpenStudy) -> FrozenTrial:
 def find_best(study: OpenStudy) -> FrozenTrial | None:
     """As :func:`best`; None where no trial has completed, or none with a finite value."""
     metric = study.file.objective.measure
-    if study.is_closed and (run := _best_run(study, metric)):
-        return run
+    if study.is_closed:
+        return _best_run(study, metric)
     trial_id = study.storage.best_trial_id(study.study_id, metric)
     return None if trial_id is None else study.storage.get_trial(trial_id)
 
 
-def _best_run(study: OpenStudy, metric: Metric) -> FrozenTrial | None:
-    """The best of a confirmation study's runs that are judged as trials are, if there are any.
+def no_best(complete: int) -> str:
+    """What a reader is told where :func:`find_best` finds none of some complete trials."""
+    if not complete:
+        return "no trial has completed yet"
+    return "no complete trial has a value to judge it by"
 
-    Runs with a changed recipe are measured on other examples, or on some that they trained on.
+
+def _best_run(study: OpenStudy, metric: Metric) -> FrozenTrial | None:
+    """The best of a confirmation study's runs, first of those that are measured on the examples
+    that the study's trials are measured on.
     """
-    runs = [trial for trial in study.trials() if attr.CHANGES_KEY not in trial.user_attrs]
-    return next(iter(ranked(runs, metric)), None)
+    runs = ranked(study.trials(), metric)
+    same = (trial for trial in runs if attr.CHANGES_KEY not in trial.user_attrs)
+    return next(same, next(iter(runs), None))
 
 
 def find(study: OpenStudy, number: int) -> FrozenTrial:
@@ -213,25 +246,30 @@ def best_row(study: OpenStudy) -> dict[str, Any]:
     return {
         "study": study.name,
         **{key: values[key] for key in keys},
-        **measurement(study, trial.values[0], trial.user_attrs.get(attr.KIND_KEY)),
+        **measurement(study, trial.values[0]),
         "repeats": [{"number": number, "value": value} for number, value in repeats],
         "reference": study.optuna.user_attrs.get(attr.REFERENCE_KEY),
     }
 
 
-def measurement(study: OpenStudy, value: float, kind: str | None = None) -> dict[str, Any]:
+def measurement(study: OpenStudy, value: float) -> dict[str, Any]:
     """On how many ``validation_examples`` a value of a study was measured, and by how much it may
     be off by their number: its 95 % ``interval``, of an accuracy only. None where not known.
 
     Args:
         study: the study.
         value: the objective's.
-        kind: of a confirmation run; a refit's value is of examples that it was trained on, so that
-            none of it is known.
     """
-    examples = None if kind == Kind.REFIT else study.data.get("validation")
+    examples = study.data.get("validation")
     interval = measured(study.file.objective.measure, value, examples)
     return {"validation_examples": examples, "interval": interval and list(interval)}
+
+
+def _complete_refits(study: OpenStudy) -> int:
+    """How many refits of a confirmation study completed; 0 of other studies."""
+    if not study.is_closed:
+        return 0
+    return sum(is_refit(trial) and is_complete(trial) for trial in study.trials())
 
 
 def summary(study: OpenStudy) -> dict[str, Any]:
@@ -288,6 +326,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "portfolio": len(study.file.portfolio),
         "winners": attrs.get(attr.WINNERS_KEY) or [],
         "adopted": sum(one.failure == Failure.ADOPTED for one in summaries),
+        "refits": _complete_refits(study),
         "reference": attrs.get(attr.REFERENCE_KEY),
         "over": ending(study),
         "seconds": round(seconds_used(summaries), 3),

@@ -170,6 +170,8 @@ class Details(Counts):
     portfolio: int
     winners: list[Table]
     adopted: int
+    refits: int
+    """Of the complete trials of a confirmation study those that trained on validation examples."""
     reference: Table | None
     over: str | None
     seconds: float

@@ -37,6 +37,11 @@ class Trial(Trained):
     failure_message: str | None
     same_as: int | None
     adopted: JsonValue
+    of: str | None
+    """Of a confirmation run whose configuration it has: a trial's number, or "baseline"."""
+    kind: Literal["seed", "split", "refit"] | None
+    """Of a confirmation run what is new in it. What a refit reaches on validation examples is not
+    told: it was trained on them."""
 
 
 class Repeat(Answer):

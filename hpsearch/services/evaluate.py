@@ -31,7 +31,8 @@ from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.judging import check_kept, judge
 from hpsearch.services.models import Group, Model, check_weights, confirmed_groups, found_groups
 from hpsearch.services.progress import Progress, SearchProgress
-from hpsearch.services.refits import groups_of, refit_of, refits, retrained_ensemble
+from hpsearch.services.refit_runs import refits
+from hpsearch.services.refits import groups_of, refit_of, retrained_ensemble
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import load_dataset_override
 from hpsearch.tasks.evaluating import AnyEvaluation

@@ -15,14 +15,12 @@ from hpsearch.services.ensembles import Chosen, chosen_ensemble
 from hpsearch.services.jobs import HERE, Means
 from hpsearch.services.models import Group, Model
 from hpsearch.services.progress import SearchProgress, Silent
+from hpsearch.services.refit_runs import kept_refits, queue_refits, refits
 from hpsearch.services.refits import (
     Refit,
     check_kept_weights,
     groups_of,
-    kept_refits,
-    queue_refits,
     refit_of,
-    refits,
     retrained_ensemble,
     winner_of,
 )
@@ -72,7 +70,8 @@ def refit(
     """Train the winner of a study, or its ensemble's networks, on all but the test split.
 
     The winner is the confirmed one, of whose runs the one in the middle is trained again; where
-    nothing is confirmed it is the best trial. What is there already is not trained again.
+    nothing is confirmed it is the best trial. What is there already is not trained again, but for
+    what has lost its weights.
 
     Args:
         study: its name.
@@ -166,7 +165,7 @@ def submit_refit(
     refuse_confirmation_study(study)
     chosen, wanted = _wanted(study, workspace.home, ensemble=ensemble)
     workspace.record(study)
-    runs, new = queue_refits(study, wanted, Silent())
+    runs, new = queue_refits(study, wanted, workspace.home, Silent())
     what = told(wanted[0].group.leader.of) if chosen is None else chosen.what
     return runs, submissions.submit_runs(runs, of, who, f"{what}, refitted", new=new)
 

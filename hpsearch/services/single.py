@@ -19,8 +19,11 @@ from hpsearch.services.confirmed import confirmed as last_confirmed
 from hpsearch.services.confirmed import middle_run
 from hpsearch.services.models import Model
 from hpsearch.services.refit import refitted_winner
-from hpsearch.services.refits import refit_of_recipe
+from hpsearch.services.refit_runs import refit_of_recipe
 from hpsearch.text import listed, plural
+
+REFIT = " --refit"
+"""What a refit is asked for by, on the command line."""
 
 
 def check_choice(
@@ -202,9 +205,7 @@ def refitted(study: OpenStudy, place: Home) -> Chosen:
 def _as_refit(study: OpenStudy, model: Model) -> Chosen:
     """A refit, as it is exported."""
     of, epochs = str(model.trial.user_attrs[OF_KEY]), model.recipe.training.epochs
-    # Its value is of examples that it was trained on.
-    gone = ("trial", "value", "best_epoch")
-    provenance = {k: v for k, v in model.recipe.provenance.items() if k not in gone}
+    provenance = {k: v for k, v in model.recipe.provenance.items() if k != "trial"}
     provenance |= {} if of == BASELINE else {"trial": int(of)}
     provenance |= {"study": study.name, "refit_epochs": epochs}
     return Chosen(
@@ -214,7 +215,7 @@ def _as_refit(study: OpenStudy, model: Model) -> Chosen:
             f" {plural(epochs, 'epoch')})"
         ),
         weights=model.weights,
-        option=" --refit",
+        option=REFIT,
     )
 
 
@@ -239,11 +240,13 @@ def with_weights(study: OpenStudy, place: Home, chosen: Chosen) -> Chosen:
     problem = f"{chosen.what} has no trained weights here"
     if chosen.weights is not None:
         problem = f"the weights of {chosen.what} are not in {chosen.weights.parent}"
+    how = f"hpsearch export {study.name}{chosen.option} -o recipe.toml; hpsearch train recipe.toml"
+    if chosen.option == REFIT:
+        how = f"hpsearch refit {study.name}"
     raise InputError(
         f"{problem}. Weights are kept for the five best trials and all confirmation runs, on the"
-        " machine that trained them (--home). To train it: hpsearch export"
-        f" {study.name}{chosen.option} -o recipe.toml; hpsearch train recipe.toml; then repeat"
-        " this command, all three with the same --home"
+        f" machine that trained them (--home). To train it: {how}; then repeat this command, all"
+        " with the same --home"
     )
 
 

@@ -34,6 +34,7 @@ _TEXTS = (
     attr.FAILURE_KEY,
     attr.SAME_KEY,
     attr.OF_KEY,
+    attr.KIND_KEY,
 )
 """Attributes that are told as tags, where a trial has them."""
 
@@ -87,9 +88,13 @@ class Told:
 
     @property
     def figures(self) -> dict[str, float]:
-        """What came of it: ``value`` and figures of the epoch that counts."""
+        """What came of it: ``value`` and figures of the epoch that counts; of a refit none that
+        follows from validation examples.
+        """
         known = self.trial.user_attrs
         found = {key: float(known[key]) for key in _FIGURES if known.get(key) is not None}
+        if rows.is_refit(self.trial):
+            return {key: value for key, value in found.items() if key not in rows.JUDGED}
         return {"value": self.trial.values[0], **found} if self.trial.values else found
 
     def epochs(self, after: int = 0) -> list[Epoch]:
@@ -113,8 +118,14 @@ class Told:
             time += 0 if math.isnan(taken) else round(1000 * taken)
             row.pop("epoch", None)
             if number > after:
-                told.append(Epoch(number=number, time=time, values=row))
+                told.append(Epoch(number=number, time=time, values=self._told(row)))
         return told
+
+    def _told(self, row: Mapping[str, float]) -> Mapping[str, float]:
+        """What is told of an epoch: of a refit nothing of the validation examples."""
+        if not rows.is_refit(self.trial):
+            return row
+        return {key: value for key, value in row.items() if not key.startswith("val_")}
 
     def recipe(self) -> str:
         """The recipe that trains it again, as TOML."""

@@ -12,8 +12,15 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from hpsearch.search.attributes import BUDGET_KEY, FILE_KEY, METRIC_NAMES_KEY, STUDY, SUBMISSION_KEY
-from hpsearch.search.shapes import Submission, typed
+from hpsearch.search.attributes import (
+    BUDGET_KEY,
+    FILE_KEY,
+    KIND_KEY,
+    METRIC_NAMES_KEY,
+    STUDY,
+    SUBMISSION_KEY,
+)
+from hpsearch.search.shapes import Kind, Submission, typed
 from hpsearch.search.storage import events
 from hpsearch.search.storage.events import EVENTS, OF_UPLOADS, Event, NotedEvent
 from hpsearch.search.storage.facts import Counts
@@ -48,7 +55,7 @@ class Standing:
     trials: int | None
     """Of its budget; None where that cannot be read."""
     best: float | None
-    """The best value of its complete trials."""
+    """The best value of its complete trials but refits."""
     metric: str | None
     """What that is of."""
 
@@ -241,15 +248,21 @@ def _first(names: object) -> str | None:
 
 
 def _best(session: Session, keys: Sequence[int]) -> dict[int, float]:
-    """The best value of each study's complete trials."""
+    """The best value of each study's complete trials, without refits, whose values say nothing."""
     trial, value, goal = models.TrialModel, models.TrialValueModel, models.StudyDirectionModel
+    told = models.TrialUserAttributeModel
+    refit = sa.exists().where(
+        told.trial_id == trial.trial_id,
+        told.key == KIND_KEY,
+        told.value_json == json.dumps(Kind.REFIT),
+    )
     query = (
         sa.select(
             trial.study_id, goal.direction, sa.func.min(value.value), sa.func.max(value.value)
         )
         .join(value, value.trial_id == trial.trial_id)
         .join(goal, goal.study_id == trial.study_id)
-        .where(trial.study_id.in_(keys), trial.state == TrialState.COMPLETE)
+        .where(trial.study_id.in_(keys), trial.state == TrialState.COMPLETE, ~refit)
         .group_by(trial.study_id, goal.direction)
     )
     return {

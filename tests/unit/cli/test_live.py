@@ -348,7 +348,7 @@ def test_no_value_is_finite(open_study: Open, finish: Finish) -> None:
     study = open_study()
     finish(study, float("inf"))
     lines = shown(LiveView(Looker(study)))
-    assert "best: no trial has completed yet" in lines
+    assert "best: no complete trial has a value to judge it by" in lines
     assert row(lines, "0  complete")[2] == "inf"
 
 

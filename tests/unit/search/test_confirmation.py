@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hpsearch.config import TrialConfig, flat
-from hpsearch.errors import Failure, InputError, TrialFailedError
+from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError
 from hpsearch.home import Home
 from hpsearch.objective import Objective
 from hpsearch.parsing import parse
@@ -34,8 +34,10 @@ from hpsearch.search.leaders import Leader, leaders, requested_leaders
 from hpsearch.search.lookup import load_study, names
 from hpsearch.search.recipes import recipe_of
 from hpsearch.search.shapes import ConfirmRequest, Kind
+from hpsearch.search.shown import shown
 from hpsearch.search.storage import waiting_trial
 from hpsearch.search.study import OpenStudy
+from hpsearch.workers.told import all_told
 
 pytestmark = pytest.mark.slow
 
@@ -326,12 +328,57 @@ def test_the_best_run_is_none_of_other_examples(study: OpenStudy, home: Home) ->
     confirmation = ensure_confirmation_study(study)
     queue(confirmation, study, leaders(study, 1)[:1], seeds(study, 1), Kind.REFIT, 3)
     finish_all(confirmation, home)
-    assert trials.best(confirmation).number == 0  # as there is no other
+    assert trials.find_best(confirmation) is None
+    with pytest.raises(NoTrialError, match="only refits completed"):
+        trials.best(confirmation)
     queue(
         confirmation, study, leaders(study, 1)[1:], seeds(study, 1)
     )  # the baseline, which is worse
     finish_all(confirmation, home)
     assert trials.best(confirmation).user_attrs["of"] == OF_BASELINE
+
+
+def test_of_a_refit_nothing_is_told_that_validation_examples_say(
+    study: OpenStudy, home: Home
+) -> None:
+    (leader, _), confirmation = leaders(study, 1), ensure_confirmation_study(study)
+    (seed,) = seeds(study, 1)
+    for kind in (Kind.SEED, Kind.SPLIT, Kind.REFIT):
+        queue(confirmation, study, [leader], [seed], kind, 3)
+    finish_all(confirmation, home)
+    every = confirmation.trials()
+    rows = [trials.row(confirmation, trial) for trial in every]
+    assert [row["kind"] for row in rows] == ["seed", "split", "refit"]
+    assert {row["of"] for row in rows} == {leader.of}
+    assert [row["values"] is None for row in rows] == [False, False, True]
+    assert not {rows[2][key] for key in trials.JUDGED} - {None}
+    assert rows[2]["epochs"] is not None
+    assert [bool(trials.epoch_values(trial, 9)) for trial in every] == [True, True, False]
+    looked = [shown(confirmation, trial) for trial in every]
+    assert [one.value is None for one in looked] == [False, False, True]
+    assert [one.latest is None for one in looked] == [False, False, True]
+    metric = study.file.objective.measure
+    assert {trial.number for trial in trials.ranked(every, metric)} == {0, 1}
+    assert trials.details(confirmation)["refits"] == 1
+    assert trials.details(study)["refits"] == 0
+    assert trials.row(study, study.trials()[0])["kind"] is None
+    told = [one.figures for one in all_told(confirmation, home)]
+    assert ["value" in figures for figures in told] == [True, True, False]
+    assert not {"gap", "best_epoch"} & told[2].keys()
+    names = [{name.partition("_")[0] for one in told.epochs() for name in one.values}
+             for told in all_told(confirmation, home)]  # fmt: skip
+    assert ["val" in of for of in names] == [True, True, False]
+    provenance = [recipe_of(confirmation, trial).provenance for trial in every]
+    assert ["value" in one for one in provenance] == [True, True, False]
+
+
+def test_the_schedule_of_a_refit_is_shown_as_it_was_trained(study: OpenStudy) -> None:
+    (leader, _), confirmation = leaders(study, 1), ensure_confirmation_study(study)
+    assert leader.config.lr_schedule == "constant"
+    for kind in (Kind.SEED, Kind.REFIT):
+        queue(confirmation, study, [leader], [1], kind, 3)
+    found = [trials.config(confirmation, trial) for trial in confirmation.trials()]
+    assert [one and one.lr_schedule for one in found] == ["constant", "cosine"]
 
 
 @pytest.mark.parametrize("of", [OF_BASELINE, "3"])

@@ -54,6 +54,19 @@ def test_a_study_that_runs_is_read_again_until_it_does_not(served: Served, board
     assert (found["state"], found["counted"], found["best"]) == ("queued", 1, 0.75)
 
 
+def test_a_refit_is_not_the_best(served: Served, board: Board) -> None:
+    study = load_study(served.storage, "small")
+    for kind, value in (("refit", 1.0), (None, 0.5)):
+        trial = claims.claim(study)
+        assert trial is not None
+        if kind is not None:
+            trial.set_user_attr("kind", kind)
+        study.optuna.tell(trial, value)
+    submissions.finish(study, "trials")
+    found = row(board)
+    assert (found["complete"], found["best"]) == (2, 0.5)
+
+
 def test_what_nobody_decided_and_no_worker_touches_is_not_read_again(
     served: Served, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """Refits: which networks are trained again, for how long, and what is taken where."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,21 @@ import pytest
 from averaged import ensemble
 from optuna.trial import FrozenTrial
 
+import hpsearch
 from hpsearch.data.inputs import write_inputs
 from hpsearch.errors import Failure, InputError, NoTrialError, TrialFailedError, UnfinishedError
 from hpsearch.home import INPUTS, TEST_RESULT, WEIGHTS, Home
 from hpsearch.objective import Objective
+from hpsearch.outputs.leftovers import tidy
 from hpsearch.outputs.trainings import trainings
 from hpsearch.search import attributes as attr
 from hpsearch.search.confirmation import ensure_confirmation_study, kind_of, queue, seeds
 from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.leaders import Leader, leaders
-from hpsearch.search.lookup import load_study
 from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
-from hpsearch.search.trials import best_row
-from hpsearch.services import refits
+from hpsearch.services import refit_runs
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.export import export
@@ -60,7 +60,7 @@ class Trained:
 @pytest.fixture
 def trained(home: Home, monkeypatch: pytest.MonkeyPatch) -> Trained:
     found = Trained(home)
-    monkeypatch.setattr(refits, "run_jobs", found.run)
+    monkeypatch.setattr(refit_runs, "run_jobs", found.run)
     return found
 
 
@@ -82,6 +82,18 @@ def confirm(study: OpenStudy, trained: Trained, count: int = 3) -> OpenStudy:
     queue(runs, study, leaders(study, 1), seeds(study, count))
     trained.run(runs)
     return runs
+
+
+def take(study: OpenStudy, runs: Sequence[FrozenTrial], epochs: Sequence[int]) -> None:
+    """Have runs be best after so many epochs."""
+    with study.storage.engine.begin() as connection:  # a trial that is over is not changed else
+        connection.exec_driver_sql(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
+            [
+                (str(took), run._trial_id, attr.BEST_EPOCH_KEY)
+                for took, run in zip(epochs, runs, strict=True)
+            ],
+        )
 
 
 def best(study: OpenStudy) -> FrozenTrial:
@@ -134,7 +146,7 @@ def test_of_refits_that_is_shown_which_refit_takes(
     confirm(study, trained)
     (network,) = refit("study", place, Silent()).plain()["networks"]
     group = winner_of(study, home)
-    (again,) = refits.refits(study, [refit_of(study, group)], place, HERE, fakes.Told())
+    (again,) = refit_runs.refits(study, [refit_of(study, group)], place, HERE, fakes.Told())
     assert (again.values, again.epochs) == (group.values, 4)
     assert (
         Judged(group=again, results={}, metric=study.file.objective.measure).middle
@@ -152,12 +164,7 @@ def test_it_trains_as_long_as_the_middle_run_took(
     study: OpenStudy, trained: Trained, home: Home
 ) -> None:
     runs = confirm(study, trained)
-    took = zip((9, 3, 5), runs.trials(), strict=True)
-    with study.storage.engine.begin() as connection:  # a trial that is over is not changed else
-        connection.exec_driver_sql(
-            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
-            [(str(epochs), run._trial_id, attr.BEST_EPOCH_KEY) for epochs, run in took],
-        )
+    take(study, runs.trials(), (9, 3, 5))
     group = winner_of(study, home)
     wanted = refit_of(study, group)
     assert (wanted.epochs, wanted.took) == (5, (3, 9))
@@ -215,6 +222,23 @@ def test_an_ensemble_is_trained_again_network_by_network(
     assert not any(model.recipe.dataset.include_validation for model in before.models)
 
 
+def test_what_is_confirmed_later_asks_for_no_other_refits_of_an_ensemble(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    choose(study, trained)
+    refit("study", place, Silent(), ensemble=True)
+    before = ensemble_to_use(study, home, refit=True)
+    runs = ensure_confirmation_study(study)
+    there = len(runs.trials())
+    leader = Leader(of="0", config=_config(study), found=None)
+    queue(runs, study, [leader], seeds(study, 6))
+    trained.run(runs)
+    take(study, runs.trials()[there:], (2, 2, 2, 2))
+    assert refit_of(study, winner_of(study, home)).epochs == 2
+    after = ensemble_to_use(study, home, refit=True)
+    assert [one.weights for one in after.models] == [one.weights for one in before.models]
+
+
 def test_a_member_that_diverges_is_left_out_of_the_average(
     study: OpenStudy, place: Workspace, trained: Trained
 ) -> None:
@@ -244,7 +268,7 @@ def test_an_ensemble_that_is_not_trained_again_in_full_is_not_taken(
     with pytest.raises(InputError, match=rf"trial 0 \(seed {own[2]}, 4 epochs\) was not trained"):
         ensemble_to_use(study, home, refit=True)
     wanted = [refit_of(study, group) for group in groups_of(chosen_ensemble(study, home))]
-    refits.queue_refits(study, wanted, Silent())
+    refit_runs.queue_refits(study, wanted, home, Silent())
     with pytest.raises(UnfinishedError, match=rf"trial 0 \(seed {own[2]}, .* still to be trained"):
         ensemble_to_use(study, home, refit=True)
     refit("study", place, Silent(), ensemble=True)
@@ -305,7 +329,7 @@ def test_what_was_not_trained_yet_says_how(study: OpenStudy, home: Home, tmp_pat
         find_predictor("study", Workspace(home=home), Silent(), refit=True)
     with pytest.raises(InputError, match="run hpsearch refit study first"):
         export("study", str(tmp_path / "x.toml"), Workspace(home=home), Silent(), refit=True)
-    refits.queue_refits(study, [refit_of(study, winner_of(study, home))], Silent())
+    refit_runs.queue_refits(study, [refit_of(study, winner_of(study, home))], home, Silent())
     with pytest.raises(UnfinishedError, match="still to be trained on training and validation"):
         refitted(study, home)
 
@@ -315,7 +339,7 @@ def test_weights_of_a_refit_that_are_gone_are_named(
 ) -> None:
     refit("study", place, Silent())
     (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
-    told = "trial 1, trained again .* are not in .* export study --refit -o recipe.toml"
+    told = "trial 1, trained again .* are not in .* To train it: hpsearch refit study; then repeat"
     with pytest.raises(InputError, match=told):
         model_of(study, home, None, refit=True)
     assert refitted(study, home).groups  # which needs no weights, and so does a recipe
@@ -333,7 +357,58 @@ def test_weights_of_an_ensemble_of_refits_that_are_gone_are_named(
         InputError, match=r"does not exist, and it is of the ensemble of 3 networks"
     ):
         ensemble_to_use(study, home, refit=True)
-    assert ensemble_to_use(study, home, refit=True, trained=False).models == chosen.models
+    untrained = ensemble_to_use(study, home, refit=True, trained=False)
+    assert [one.weights for one in untrained.models] == [one.weights for one in chosen.models]
+
+
+def test_what_has_lost_its_weights_is_trained_again(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
+    choose(study, trained)
+    refit("study", place, Silent(), ensemble=True)
+    before = ensemble_to_use(study, home, refit=True)
+    lost = before.models[1]
+    lost.weights.unlink()
+    with pytest.raises(InputError, match="train it again here: hpsearch refit study --ensemble"):
+        ensemble_to_use(study, home, refit=True)
+    told = fakes.Told()
+    found = refit("study", place, told, ensemble=True)
+    (line,) = [one for one in told.lines if "weights" in one]
+    assert line == (
+        f"The weights of trial 0 (seed {lost.seed}, 4 epochs) are not here any more: it is trained"
+        " again."
+    )
+    assert told.lines[-1].endswith("new runs: 1.")
+    assert kinds(study) == [Kind.SEED] * 2 + [Kind.REFIT] * 4
+    after = ensemble_to_use(study, home, refit=True)
+    numbers = [[one.trial.number for one in each.models] for each in (before, after)]
+    assert numbers[1] == [numbers[0][0], 5, numbers[0][2]]
+    assert sorted(one["weight"] for one in found.plain()["networks"]) == [0.25, 0.25, 0.5]
+    refit("study", place, Silent(), ensemble=True)
+    assert len(kinds(study)) == 6  # nothing more
+    # Where the weights of the first training are here, and not those of the second, it is taken.
+    lost.weights.touch()
+    after.models[1].weights.unlink()
+    again = ensemble_to_use(study, home, refit=True)
+    assert [one.trial.number for one in again.models] == numbers[0]
+    refit("study", place, Silent(), ensemble=True)
+    assert len(kinds(study)) == 6
+
+
+def test_a_second_refit_waits_for_what_the_first_trains_again(
+    study: OpenStudy, place: Workspace, home: Home
+) -> None:
+    refit("study", place, Silent())
+    (home.trial_run("study.confirm", 0) / WEIGHTS).unlink()
+    wanted, told = [refit_of(study, winner_of(study, home))], fakes.Told()
+    runs, new = refit_runs.queue_refits(study, wanted, home, told)
+    assert (new, refit_runs.queue_refits(study, wanted, home, told)[1]) == (1, 0)
+    assert not any("before" in line for line in told.lines)
+    assert runs.counts().waiting == 1
+    refit("study", place, Silent())
+    assert model_of(study, home, None, refit=True).weights == (
+        home.trial_run("study.confirm", 1) / WEIGHTS
+    )
 
 
 def test_a_recipe_of_a_refit_is_known_when_another_network_is_the_winner(
@@ -348,14 +423,23 @@ def test_a_recipe_of_a_refit_is_known_when_another_network_is_the_winner(
     assert "trained again on training and valid" in find_predictor(str(file), place, Silent()).what
 
 
-def test_a_refit_is_measured_on_no_validation_examples(study: OpenStudy, place: Workspace) -> None:
+def test_a_refit_is_shown_without_a_value_and_keeps_its_weights(
+    study: OpenStudy, place: Workspace, trained: Trained, home: Home
+) -> None:
     refit("study", place, Silent())
-    runs = ensure_confirmation_study(study)
-    for one in (study, runs):
-        one.optuna.set_user_attr(attr.DATASET_KEY, {**one.data, "validation": 60})
-    assert best_row(load_study(study.storage, "study"))["validation_examples"] == 60
-    row = best_row(load_study(study.storage, runs.name))
-    assert (row["validation_examples"], row["interval"]) == (None, None)
+    runs, name = ensure_confirmation_study(study), "study.confirm"
+    tidy(runs, home)
+    assert (home.trial_run(name, 0) / WEIGHTS).is_file()
+    there = hpsearch.load(name, home=home.root)
+    assert "no complete trial has a value to judge it by" in repr(there)
+    assert "configuration" not in repr(there)  # no table of the best ones
+    confirm(study, trained)
+    frame = there.trials()
+    assert frame["kind"].to_list() == ["refit"] + ["seed"] * 3
+    assert frame["value"].is_null().to_list() == [True] + [False] * 3
+    assert there.best.number != 0
+    assert f"best val_accuracy {there.best.value:.4f} in trial {there.best.number}" in repr(there)
+    assert "\n0  " not in repr(there)
 
 
 def test_what_is_not_confirmed_is_told(
