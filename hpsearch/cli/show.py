@@ -129,7 +129,7 @@ def _facts(details: dict[str, Any]) -> list[str]:
     states = ("complete", "pruned", "failed", "running", "waiting")
     listed = [f"{details[state]} {state}" for state in states]
     if refits := details.get("refits"):
-        listed[0] += f" ({plural(refits, 'refit')}, which no validation example is left to judge)"
+        listed[0] += f" (of these {plural(refits, 'refit')}, trained on validation examples, too)"
     if adopted := details["adopted"]:
         listed.append(f"{adopted} adopted from another program")
     if lost := details["uncounted"] - adopted:

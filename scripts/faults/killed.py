@@ -1,4 +1,5 @@
-"""A process of ``kills.py``: hpsearch itself with short times, killed at a chosen operation.
+"""A process of ``kills.py``: hpsearch itself with short times, killed at a chosen operation, or
+interrupted there as by Ctrl-C.
 
 Operations are counted from the start of the command: SQL statements and commits as SQLAlchemy
 executes them, and what changes files as Python audits it (PEP 578). What differs from a user's
@@ -51,15 +52,24 @@ class Kill:
     after: int = 0
     """0: before it is done. Else after it: SQL at once, files so many calls and returns of Python
     later, as they are written after they were opened."""
+    by: str = "KILL"
+    """The signal that ends it: KILL or INT."""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.at}:{self.after}"
+        return f"{self.kind}:{self.at}:{self.after}:{self.by}"
 
     @classmethod
     def read(cls, text: str) -> "Kill":
         """What ``str`` gives of one."""
-        kind, at, after = text.split(":")
-        return cls(kind=kind, at=int(at), after=int(after))
+        kind, at, after, *by = text.split(":")
+        return cls(kind=kind, at=int(at), after=int(after), by=by[0] if by else "KILL")
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The exit codes that a command may have then: one that was interrupted had perhaps done
+        all.
+        """
+        return (-9,) if self.by == "KILL" else (0, 130)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +190,8 @@ class _Counter:
             os.close(os.open(Path(self._folder, "killed"), os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             return
-        os.kill(os.getpid(), signal.SIGKILL)
+        by = "KILL" if self._kill is None else self._kill.by
+        os.kill(os.getpid(), signal.Signals[f"SIG{by}"])
 
     def _end(self) -> None:
         """Write down what an undisturbed command did."""

@@ -1,4 +1,5 @@
-"""Kills at every point: each command is ended by SIGKILL at its k-th SQL statement or file.
+"""Kills at every point: each command is ended at its k-th SQL statement or file, by SIGKILL, and
+some by Ctrl-C, too.
 
 Run by hand, as it takes half an hour: ``scripts/faults/kills.py --help``. A case is a copy of a
 home that was prepared once, a command that is killed in it, and what the user does then: the same
@@ -32,7 +33,7 @@ import forked  # of the tests
 import sqlalchemy as sa
 from killed import FILE, KINDS, SQL, Kill
 from postgresql import running_postgresql  # of the folder above
-from scenarios import FILES, MADE, SCENARIOS, Case, Scenario, anywhere, ended, lost, run_of
+from scenarios import FILES, MADE, SCENARIOS, STEPS, Case, Scenario, anywhere, ended, lost, run_of
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.drawing import split
@@ -83,6 +84,8 @@ class Bench:
         for words in scenario.prepared:
             if words[0] == MADE[0]:
                 self._make(case, words[1])
+            elif words[0] in STEPS:
+                STEPS[words[0]](case)
             else:
                 case.do(*words, storage=storage)
         case.wait()
@@ -194,7 +197,7 @@ def hold(
         code, said = case.command(scenario.command, kill=kill, target=_target(scenario))
         reached, wrong = case.was_killed, []
         own = reached and not scenario.target
-        if code != (-9 if own else 0):
+        if code not in (kill.codes if own else (0,)) or "Traceback" in said:
             wrong.append(f"{' '.join(scenario.command)}: exit code {code}: {said[-2000:]}")
         before = ended(case)
         wrong += go_on(case, scenario)
@@ -211,15 +214,23 @@ def hold(
         return reached, wrong
 
 
-def chosen(counted: Mapping[str, int], number: int, chance: random.Random) -> list[Kill]:
+def chosen(
+    counted: Mapping[str, int], number: int, chance: random.Random, by: str = "KILL"
+) -> list[Kill]:
     """At which operations a scenario is killed: at all of them where it fits.
 
     Half of them come before an operation, half after it.
+
+    Args:
+        counted: how many operations there are of each kind.
+        number: of kills, at most.
+        chance: chooses.
+        by: the signal.
     """
     kills: list[Kill] = []
     by_kind = {
         kind: [
-            Kill(kind=kind, at=at, after=after)
+            Kill(kind=kind, at=at, after=after, by=by)
             for at in range(1, counted[kind] + 1)
             for after in (0, 1 if kind == SQL else chance.randint(1, CALLS))
         ]
@@ -253,7 +264,7 @@ def try_scenario(bench: Bench, name: str, options: argparse.Namespace, number: i
     bench.prepare(scenario)
     expected, counted = undisturbed(bench, scenario)
     row = Row(name, counted)
-    kills = [options.at] if options.at else chosen(counted, number, chance)
+    kills = [options.at] if options.at else chosen(counted, number, chance, scenario.by)
     for index, kill in enumerate(kills, 1):
         keep = options.keep and options.keep / f"{name.replace(', ', '-')}-{kill}"
         reached, wrong = hold(bench, scenario, kill, expected, keep)
@@ -298,7 +309,7 @@ def main() -> int:
     parser.add_argument("--storage", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", choices=[*SCENARIOS], metavar="SCENARIO")
-    parser.add_argument("--at", type=Kill.read, metavar="KIND:K:AFTER", help="one kill only")
+    parser.add_argument("--at", type=Kill.read, metavar="KIND:K:AFTER:SIGNAL", help="one kill only")
     parser.add_argument("--keep", type=Path, help="where to keep the folders of failed cases")
     options = parser.parse_args()
     names = options.only or [*SCENARIOS]

@@ -21,19 +21,24 @@ sys.path.append(str(Path(__file__).parents[2] / "tests"))
 import forked  # of the tests
 import psutil
 import sqlalchemy as sa
-from commandline import Cli  # of the tests
+from averaged import ensemble  # likewise
+from commandline import Cli  # likewise
 from killed import KINDS, NOBODY, VARIABLE, Kill, Settings
 from optuna.storages._rdb.models import BaseModel
 from optuna.trial import FrozenTrial
 
 from hpsearch.errors import HpsearchError
-from hpsearch.home import CURVES, Home
+from hpsearch.home import CURVES, WEIGHTS, Home
 from hpsearch.search import budget
-from hpsearch.search.attributes import PRESENT_PREFIX, origin, requested_params
+from hpsearch.search.attributes import CHANGES_KEY, PRESENT_PREFIX, origin, requested_params
+from hpsearch.search.ensemble import keep_ensemble
 from hpsearch.search.lookup import load_study
+from hpsearch.search.recipes import trial_seed
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.opening import open_storage
 from hpsearch.search.study import OpenStudy
+from hpsearch.search.trials import is_refit
+from hpsearch.services.refit import refitted
 
 PATIENCE = 60.0
 """Seconds that a command may take."""
@@ -464,6 +469,65 @@ def of_confirm(case: Case) -> dict[str, Any]:
         return searched(case, "queue.confirm") | {"searched": old, "runs": as_texts(jobs)}
 
 
+def choose(case: Case) -> None:
+    """Keep an ensemble of a trial of the study and of its first two confirmation runs."""
+    with studied(case, "queue") as study, studied(case, "queue.confirm") as runs:
+        of = next(of for trial in runs.trials() if (of := trial.user_attrs["of"]) != "baseline")
+        own = [trial for trial in runs.trials() if trial.user_attrs["of"] == of][:2]
+        first = study.trials()[int(of)]
+        members = [
+            (int(of), False, trial_seed(study, first), 0.5),
+            *((run.number, True, trial_seed(runs, run), 0.25) for run in own),
+        ]
+        chosen = ensemble(*members)
+        kept = [one.model_copy(update={"of": of}) for one in chosen.members]
+        keep_ensemble(study, chosen.model_copy(update={"members": kept}))
+
+
+def lose(case: Case) -> None:
+    """Remove the weights of refits, as somebody who makes space."""
+    with studied(case, "queue.confirm") as runs:
+        for trial in filter(is_refit, runs.trials()):
+            (case.home.trial_run(runs.name, trial.number) / WEIGHTS).unlink()
+
+
+def of_refit(case: Case) -> dict[str, Any]:
+    """Each network of the ensemble once where its weights are here, and these as they would be."""
+    with studied(case, "queue") as study, studied(case, "queue.confirm") as runs:
+        refits = [trial for trial in counted_trials(runs) if is_refit(trial)]
+        files = {
+            trial.number: case.home.trial_run(runs.name, trial.number) / WEIGHTS for trial in refits
+        }
+        here = [trial for trial in refits if files[trial.number].is_file()]
+        taken = refitted(study, case.home, ensemble=True)
+        return searched(case, "queue.confirm") | {
+            "searched": [*map(whole, study.trials())],
+            "refits": as_texts([_job(trial) for trial in refits]),
+            "no refit twice": [
+                text for text, times in Counter(as_texts([*map(_job, here)])).items() if times > 1
+            ],
+            "weights": sorted(
+                [trial.user_attrs["seed"], _digest(files[trial.number])] for trial in here
+            ),
+            "no weights missing": [
+                one["trial"] for one in taken.plain()["networks"]
+                if not files[one["trial"]].is_file()
+            ],
+            "what is taken": sorted(
+                [one["seed"], one["weight"]] for one in taken.plain()["networks"]
+            ),
+        }  # fmt: skip
+
+
+def _job(trial: FrozenTrial) -> dict[str, Any]:
+    """What makes a confirmation run the one that it is."""
+    return {key: trial.user_attrs[key] for key in ("of", "seed", "config", "kind", CHANGES_KEY)}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
 def of_delete(case: Case) -> dict[str, Any]:
     """Nothing of the study is left."""
     places = (case.home.study_runs, case.home.study_logs)
@@ -482,6 +546,8 @@ class Scenario:
     prepared: tuple[Command, ...]
     """What is done once, for all cases."""
     command: Command
+    by: str = "KILL"
+    """The signal: KILL or INT, which is Ctrl-C."""
     target: str = ""
     """Which command is killed: "" for itself, else one that it starts."""
     again: Command = ()
@@ -506,6 +572,11 @@ def run_of(name: str, *more: str) -> Command:
 MADE: Command = ("made",)
 """Stands for making the study of a file without trials."""
 _CONFIRM = ("confirm", "queue", "--top", "2", "--seeds", "2", "--workers", "1")
+STEPS: dict[str, Callable[[Case], None]] = {"choose": choose, "lose": lose}
+"""What is done in a preparation, beside commands."""
+_REFIT = ("refit", "queue", "--ensemble", "--workers", "1")
+_CHOSEN = (run_of("queue"), _CONFIRM, ("choose",))
+_LOST = (*_CHOSEN, _REFIT, ("lose",))
 _DELETE = ("delete", "queue", "--yes")
 
 SCENARIOS: dict[str, Scenario] = {
@@ -548,6 +619,12 @@ SCENARIOS: dict[str, Scenario] = {
     "a confirm's worker": Scenario(
         prepared=(run_of("queue"),), command=_CONFIRM, target="worker", looks=(of_confirm,)
     ),
+    "refit": Scenario(prepared=_CHOSEN, command=_REFIT, looks=(of_refit,)),
+    "refit, Ctrl-C": Scenario(prepared=_CHOSEN, command=_REFIT, by="INT", looks=(of_refit,)),
+    "a refit's worker": Scenario(
+        prepared=_CHOSEN, command=_REFIT, target="worker", looks=(of_refit,)
+    ),
+    "refit, lost weights": Scenario(prepared=_LOST, command=_REFIT, looks=(of_refit,)),
     "delete": Scenario(
         prepared=(run_of("queue"),), command=_DELETE, done="not found", looks=(of_delete,)
     ),

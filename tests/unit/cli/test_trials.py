@@ -42,7 +42,9 @@ def test_runs_say_whose_they_are_and_refits_that_they_have_no_value(
     assert "Refits have no value" in err
 
 
-@pytest.mark.parametrize(("refits", "said"), [(0, "3 complete, 0 pruned"), (2, "(2 refits, ")])
+@pytest.mark.parametrize(
+    ("refits", "said"), [(0, "3 complete, 0 pruned"), (2, "(of these 2 refits, ")]
+)
 def test_show_counts_refits(refits: int, said: str) -> None:
     details = {
         "budget": {"trials": 3, "timeout": None, "plateau": None},
