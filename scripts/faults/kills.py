@@ -31,9 +31,10 @@ sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
 import forked  # of the tests
 import sqlalchemy as sa
+from case import FILES, Case, anywhere, ended, lost
 from killed import FILE, KINDS, SQL, Kill
 from postgresql import running_postgresql  # of the folder above
-from scenarios import FILES, MADE, SCENARIOS, STEPS, Case, Scenario, anywhere, ended, lost, run_of
+from scenarios import MADE, SCENARIOS, STEPS, Scenario, run_of
 
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.drawing import split
