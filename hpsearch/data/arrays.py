@@ -18,6 +18,8 @@ Inputs = npt.NDArray[np.generic]
 Labels = npt.NDArray[np.int64]
 Targets = npt.NDArray[np.generic]
 """Labels of a classification, or float64 numbers to be predicted: shape (n,)."""
+_FEW_LOST = 0.01
+"""Share of different targets that float64 may merge."""
 TaskName = Literal["classification", "regression"]
 Beside = Literal["group", "time", "weight"]
 PartName = Literal["train", "val", "test"]
@@ -210,7 +212,28 @@ def _numbers(name: str, y: Targets) -> npt.NDArray[np.float64]:
             f"{name}: row {int(np.argmin(finite))} (from 0) has NaN or infinity; fix or remove such"
             " rows"
         )
+    if y.dtype.kind != "f":
+        check_kept(name, len(np.unique(y)), numbers)
     return numbers
+
+
+def check_kept(name: str, distinct: int, numbers: npt.NDArray[np.float64]) -> None:
+    """Check that the targets of a regression are still different as float64.
+
+    Args:
+        name: what they are, for messages.
+        distinct: how many different ones there are.
+        numbers: all of them, shape (n,).
+
+    Raises:
+        InputError: more than 1 % of the different ones are not, as whole numbers beyond 2**53.
+    """
+    kept = len(np.unique(numbers))
+    if kept < (1 - _FEW_LOST) * distinct:
+        raise InputError(
+            f"{name}: of {distinct:,} different values about {numbers[0]:g} float64 keeps {kept:,};"
+            ' subtract an offset, or dataset.task = "classification"'
+        )
 
 
 def _check_varies(where: str, arrays: Arrays) -> None:

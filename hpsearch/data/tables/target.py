@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hpsearch.data.arrays import PartName, TaskName
+from hpsearch.data.arrays import PartName, TaskName, check_kept
 from hpsearch.data.tables.hints import meant
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
@@ -24,8 +24,6 @@ _EACH = 10
 _MOST_CLASSES = 1000
 _EXACT = 2**53
 """Below it float64 has every whole number."""
-_FEW_LOST = 0.01
-"""Share of different values that float64 may merge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,22 +144,10 @@ def _values(of: str, cells: Cells) -> npt.NDArray[np.float64]:
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
         raise InputError(f"{of} has the value {values[row]}; correct it, or leave that row out")
-    _refuse_merged(of, cells, values)
+    if np.abs(values).max() >= _EXACT:
+        whole = cells.values.cast(pl.Int128, strict=False)
+        check_kept(of, whole.drop_nulls().n_unique(), values[whole.is_not_null().to_numpy()])
     return values
-
-
-def _refuse_merged(of: str, cells: Cells, values: npt.NDArray[np.float64]) -> None:
-    """Refuse whole numbers of which float64 makes fewer."""
-    if np.abs(values).max() < _EXACT:
-        return
-    exact = cells.values.cast(pl.Int128, strict=False)
-    distinct = exact.drop_nulls().n_unique()
-    kept = len(np.unique(values[exact.is_not_null().to_numpy()]))
-    if kept < (1 - _FEW_LOST) * distinct:
-        raise InputError(
-            f"{of}: of {distinct:,} different values such as {show(cells.texts()[0])} float64"
-            f' keeps {kept:,}; subtract an offset, or dataset.task = "classification"'
-        )
 
 
 def _classes(

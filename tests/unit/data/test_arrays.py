@@ -84,3 +84,13 @@ def test_throttled_passes_the_first_and_the_last_call() -> None:
     for done in range(1, 101):
         progress("reading", done, 100)
     assert calls == [1, 100]
+
+
+def test_targets_that_float64_cannot_tell_apart_are_told() -> None:
+    y = np.array([2**63, 2**63 + 1, 2**63 + 2, 2**63], np.uint64)
+    with pytest.raises(
+        InputError, match=r"of 3 different values about 9\.22337e\+18 float64 keeps"
+    ):
+        check(arrays(y_train=y, class_names=()), "data")
+    apart = np.array([0, 1, 2, 3], np.uint64) * 2048 + 2**63
+    assert len(np.unique(check(arrays(y_train=apart, class_names=()), "data").y_train)) == 4

@@ -97,7 +97,7 @@ WRONG: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "texts among a target of numbers": (
         rows("{i},{k},{i}{y}") + "1,u,cheap\n",
         {},
-        'text such as "cheap"',
+        '1 text such as "cheap"',
     ),
     "a text in a regression": (
         rows() + "1,u,cheap\n",
