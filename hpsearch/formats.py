@@ -225,6 +225,18 @@ def _reader(path: Path) -> Any:
     return readers[path.suffix]
 
 
+def inline(value: Any) -> str:
+    """A value as TOML has it in one line.
+
+    Args:
+        value: a text, a number, a truth value, or lists and tables of such.
+    """
+    if not isinstance(value, dict):
+        # Of what does not print JSON escapes all but this one; TOML knows no pairs of surrogates.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "{ " + ", ".join(f"{key} = {inline(item)}" for key, item in value.items()) + " }"
+
+
 def dump(data: dict[str, Any], ending: str) -> str:
     """A table as text in the format of ``ending`` (".toml", ".json", ".yaml" or ".yml").
 

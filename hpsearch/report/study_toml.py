@@ -1,10 +1,10 @@
 """A study file as a person would write it, in TOML: without what is the default."""
 
-import json
 from typing import Any
 
 from hpsearch.config import TrialConfig
 from hpsearch.fields import Section
+from hpsearch.formats import inline
 from hpsearch.searchable import traits
 from hpsearch.study_file import StudyFile
 
@@ -29,10 +29,10 @@ def as_toml(file: StudyFile, name: str) -> str:
 
 def as_text(table: dict[str, Any]) -> str:
     """The table of a study file as a person would write it: a range in one line."""
-    lines = [f"{key} = {_inline(value)}" for key, value in table.items() if _is_plain(value)]
+    lines = [f"{key} = {inline(value)}" for key, value in table.items() if _is_plain(value)]
     for key, value in table.items():
         for header, section in _sections(key, value):
-            lines += ["", f"[{header}]", *(f"{k} = {_inline(v)}" for k, v in section.items())]
+            lines += ["", f"[{header}]", *(f"{k} = {inline(v)}" for k, v in section.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -57,14 +57,6 @@ def _sections(key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
 
 def _is_plain(value: Any) -> bool:
     return not isinstance(value, (dict, list))
-
-
-def _inline(value: Any) -> str:
-    """A value in one line; TOML and JSON spell all but tables alike."""
-    if not isinstance(value, dict):
-        # Of what does not print JSON escapes all but this one; TOML knows no pairs of surrogates.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return "{ " + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + " }"
 
 
 def as_table(file: StudyFile, name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hpsearch.errors import InputError
 from hpsearch.recipe import Recipe
 from hpsearch.script.script import script
 from hpsearch.search.study import OpenStudy
+from hpsearch.services.confirmed import winner_of
 from hpsearch.services.export_ensemble import export_ensemble
 from hpsearch.services.forms import Exported, form_of, write_model, write_recipe
 from hpsearch.services.other_forms import check_form, write_other_model
@@ -94,6 +95,11 @@ def export(
     with workspace.study(study, writes=test) as found:
         special = refitted if refit else confirmed_winner if confirmed else None
         chosen = special(found, home) if special else one_of(found, home, trial, baseline)
+        if special is None and trial is None and not baseline and winner_of(found) is not None:
+            progress.say(
+                f"This is the search's best trial. Study {study} has a confirmed winner, too:"
+                " --confirmed"
+            )
         if form != "recipe" and chosen.recipe.training.precision == "auto":
             raise InputError(
                 f"study {study}: its precision is not measured yet; run it first, or export a"

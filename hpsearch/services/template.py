@@ -1,12 +1,14 @@
 """The text of a new study file."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
-
-import tomli_w
+from typing import Any
 
 from hpsearch.data.sources import SOURCES, source_class
 from hpsearch.data.sources.source import Look, Source
 from hpsearch.for_data import usual_preset
+from hpsearch.formats import inline
 from hpsearch.presets.preset import NAMES, PresetName, preset
 from hpsearch.presets.sizes import Sizes
 from hpsearch.recipe import ObjectiveSection
@@ -96,13 +98,13 @@ def study_text(
     kind = source_class(source)
     about = f"  # {kind.path_about}" if kind.path_about else ""
     if path is not None:
-        line = tomli_w.dumps({"path": path}).strip()
+        line = f"path = {inline(path)}"
     else:
         line = f'path = "{kind.sample}"' if kind.needs_path() else _COPY.format(kind.sample)
     is_table = kind is source_class("table")
     more = kind.more_lines
     if target is not None:
-        more = more.replace('target = "target"', tomli_w.dumps({"target": target}).strip(), 1)
+        more = more.replace('target = "target"', f"target = {inline(target)}", 1)
     # What the target says is not known yet.
     metric = f'metric = "{ObjectiveSection().metric}"      # {" | ".join(CLASSIFICATION.metrics)}'
     if kind.takes_task():
@@ -135,6 +137,24 @@ def study_text(
         if network == "conv"
         else f"layers = 2\n# units = {sizes.width // 4}",
     )
+
+
+def with_keys(text: str, section: str, keys: Mapping[str, Any]) -> str:
+    """The text of a new study file with other keys of a section, in place of its own lines.
+
+    Args:
+        text: as :func:`study_text` gives it.
+        section: one of its tables.
+        keys: the keys with their values.
+    """
+    before, header, rest = text.partition(f"\n[{section}]\n")
+    own, blank, after = rest.partition("\n\n")
+    lines = own.split("\n")
+    for key, value in keys.items():
+        line, begun = f"{key} = {inline(value)}", re.compile(rf"(# )?{re.escape(key)} *=")
+        number = next((n for n, one in enumerate(lines) if begun.match(one)), len(lines))
+        lines[number : number + 1] = [line]
+    return before + header + "\n".join(lines) + blank + after
 
 
 def _validation(rows: int, look: Look | None) -> str:

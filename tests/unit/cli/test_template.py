@@ -13,7 +13,7 @@ from hpsearch.data.drawing import split
 from hpsearch.data.sources import SOURCES
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.home import Home
-from hpsearch.services.template import NETWORKS, study_text
+from hpsearch.services.template import NETWORKS, study_text, with_keys
 from hpsearch.space import Corner, suggest_config
 from hpsearch.study_file import StudyFile, load
 
@@ -175,3 +175,23 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnreachableError, match="cannot be written"):
         init(tmp_path / "file" / "mine.toml", "digits")
+
+
+@pytest.mark.parametrize("source", ["table", "npz", "cifar10"])
+def test_keys_of_a_section_take_the_place_of_its_lines(source: str) -> None:
+    text = study_text("mine", source)
+    keys = {
+        "validation": {"folds": 3, "repeats": 2},
+        "limit": 100,
+        "ignore": ["a\tb", 'c"d'],
+        "missing": ["-"],
+    }
+    changed = with_keys(text, "dataset", keys)
+    assert tomllib.loads(changed)["dataset"] == tomllib.loads(text)["dataset"] | keys
+    assert changed.count("limit") == 1
+    assert changed.count("\nvalidation =") == 1
+    before, after = (
+        [line for line in one.splitlines() if "=" not in line] for one in (text, changed)
+    )
+    assert before == after
+    assert with_keys(text, "dataset", {}) == text
