@@ -49,6 +49,7 @@ def advise(
         *_drawn(dataset, section, parts),
         *_classes(dataset, section, parts),
         *_features(dataset),
+        *_stretched(dataset, section),
         *_range(dataset, section),
         *_tail(dataset, section),
     ]
@@ -232,6 +233,20 @@ def _features(dataset: Dataset) -> Iterator[str]:
         yield (
             f"{summary.equal_features:,} {copy} another one (from 0: {_listed(named)});"
             " leave out the copies"
+        )
+
+
+def _stretched(dataset: Dataset, section: DatasetSection) -> Iterator[str]:
+    """Features of which standardizing leaves a few values and makes all others alike."""
+    summary = dataset.summary
+    count = summary.stretched_features
+    if count and section.scale == "standardize":
+        has = "features have" if count > 1 else "a feature has"
+        yield (
+            f"{f'{count:,} ' if count > 1 else ''}{has} values so far from the others (from 0:"
+            f" {_listed([*map(str, summary.stretched_named)])}) that standardizing makes those"
+            " alike: if they stand for missing values, replace them; else clip them, or take"
+            " logarithms, before you save the arrays"
         )
 
 

@@ -150,9 +150,10 @@ def _validation(
             rows, y, share, section.split_seed, dataset.class_names, group=group, time=time
         )
     except ValueError as error:
+        given_too = ', or "given"' if dataset.summary.counts.get("val") else ""
         raise InputError(
             f"dataset.validation = {share} of {len(y)} training examples: {error}; choose a share"
-            ' closer to 0.5, add examples, or use validation = "given"'
+            f" closer to 0.5, add examples, or use validation = {{ folds = 5 }}{given_too}"
         ) from None
     return left, Part(x=x, y=y, rows=taken)
 

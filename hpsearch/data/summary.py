@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hpsearch.data import outliers
 from hpsearch.data.arrays import (
     Arrays,
     Inputs,
@@ -55,6 +56,10 @@ class Summary(Section):
     """Features that have more distinct values than float32 keeps apart."""
     merged_named: tuple[Merged, ...]
     """The first of these."""
+    stretched_features: int = 0
+    """Features of vectors that a few values stretch; see :mod:`hpsearch.data.outliers`."""
+    stretched_named: tuple[int, ...] = ()
+    """The first of these."""
     copies: dict[PartName, int]
     """Training examples that occur earlier in the training split; examples of the other parts that
     occur in the training split."""
@@ -78,6 +83,7 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
     # A table's columns are looked at by themselves.
     is_table = bool(arrays.columns)
     constant, equal = ([], []) if is_table else _features(arrays.x_train, progress)
+    stretched = [] if is_table else outliers.stretched(arrays.x_train)
     copies, contradictions = _copies(arrays)
     return Summary(
         counts={part: _counts(y, len(arrays.class_names)) for part, _, y in arrays.parts()},
@@ -89,6 +95,8 @@ def summarize(arrays: Arrays, progress: Progress) -> Summary:
         equal_named=tuple(equal[:_NAMED]),
         merged_features=len(arrays.merged),
         merged_named=arrays.merged[:_NAMED],
+        stretched_features=len(stretched),
+        stretched_named=tuple(stretched[:_NAMED]),
         copies=copies,
         contradictions=contradictions,
         **_looks(arrays),

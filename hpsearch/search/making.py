@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
+from optuna.trial import TrialState
 
 from hpsearch import __version__
 from hpsearch.errors import InputError, UnreachableError
@@ -285,11 +286,13 @@ def check_same(found: OpenStudy, file: StudyFile, dataset: Mapping[str, Any]) ->
             f", and start the new study with the old trials (hpsearch fork {file.name} NEW.toml)"
             " or without them"
         )
+        is_new = all(trial.state == TrialState.WAITING for trial in found.trials())
         raise InputError(
             f"study {file.name} was started with other settings:{lines}\n"
             "undo the change, or repeat the --set of the first run; else change the key name (from"
             " Python: give another name=...)"
             f"{fork * may_fork}; or remove the old one (hpsearch delete {file.name})"
+            f"{', of which no trial has started' * is_new}"
         )
 
 

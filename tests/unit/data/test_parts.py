@@ -116,6 +116,12 @@ def test_given_validation_is_taken_whole(npz: Write, home: Home) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "nothing given": ({"validation": "given"}, {}, "add x_val and y_val"),
     "share too small": ({"validation": 0.001}, {}, "dataset.validation = 0.001"),
+    "too few": ({"validation": 0.01}, {}, "add examples, or use validation = { folds = 5 }"),
+    "or given": (
+        {"validation": 0.01},
+        {"x_val": np.zeros((3, 5)), "y_val": np.arange(3)},
+        'or use validation = { folds = 5 }, or "given"',
+    ),
     "share too large": ({"validation": 0.99}, {}, "dataset.validation = 0.99"),
     "limit below classes": ({"limit": 2}, {}, "dataset.limit = 2 of 43"),
     "no maximum": ({"scale": "unit"}, {}, 'dataset.scale = "unit"'),

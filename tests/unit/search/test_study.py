@@ -103,8 +103,11 @@ def test_another_search_under_the_same_name_is_refused(
     is_comparable = not {"training", "objective", "dataset"} & sections.keys()
     assert ("hpsearch fork study NEW.toml" in message) == is_comparable
     assert "from Python: give another name=..." in " ".join(message.split())
-    assert "hpsearch delete study" in message
+    assert "hpsearch delete study), of which no trial has started" in message
     assert load_study(connect(), "study").budget.trials == 10  # nothing was written
+    assert claims.claim(load_study(connect(), "study")) is not None
+    with pytest.raises(InputError, match=r"hpsearch delete study\)$"):
+        open_or_create(connect(), make_file(**sections), DATASET)
 
 
 def test_other_data_are_refused(connect: Callable[[], Storage], make_file: Make) -> None:
