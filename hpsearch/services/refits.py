@@ -71,7 +71,7 @@ def refit_of(study: OpenStudy, group: Group, *, middle_alone: bool = False) -> R
     return Refit(
         group=group,
         seeds=[middle(group.values, study.file.objective.measure)] if middle_alone else every,
-        epochs=statistics.median_low(took),
+        epochs=round(statistics.median(took)),
         took=(min(took), max(took)),
     )
 

@@ -160,15 +160,16 @@ def test_of_refits_that_is_shown_which_refit_takes(
     assert {one.seed: one.before for one in found if one.kind is Kind.REFIT} == group.values
 
 
+@pytest.mark.parametrize(("took", "epochs"), [((9, 3, 5), 5), ((12, 8), 10), ((3, 6), 4)])
 def test_it_trains_as_long_as_the_middle_run_took(
-    study: OpenStudy, trained: Trained, home: Home
+    took: tuple[int, ...], epochs: int, study: OpenStudy, trained: Trained, home: Home
 ) -> None:
-    runs = confirm(study, trained)
-    take(study, runs.trials(), (9, 3, 5))
+    runs = confirm(study, trained, len(took))
+    take(study, runs.trials(), took)
     group = winner_of(study, home)
     wanted = refit_of(study, group)
-    assert (wanted.epochs, wanted.took) == (5, (3, 9))
-    assert list(wanted.seeds) == sorted(seeds(study, 3))
+    assert (wanted.epochs, wanted.took) == (epochs, (min(took), max(took)))
+    assert list(wanted.seeds) == sorted(seeds(study, len(took)))
     assert len(refit_of(study, group, middle_alone=True).seeds) == 1
 
 
