@@ -20,6 +20,19 @@ from hpsearch.data.transform import fit
 from hpsearch.errors import InputError
 
 
+def usually_scaled(section: DatasetSection, dataset: Dataset) -> DatasetSection:
+    """The section with the scale that is usual for a data set's inputs, where it names none.
+
+    Args:
+        section: the section.
+        dataset: the data set.
+    """
+    is_known = dataset.maximum is not None or bool(dataset.columns)  # which have their own
+    if is_known or "scale" in section.model_fields_set:
+        return section
+    return section.model_copy(update={"scale": "standardize"})
+
+
 def split(dataset: Dataset, section: DatasetSection) -> Parts:
     """The training and validation parts that a data section asks for.
 

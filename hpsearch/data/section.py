@@ -55,7 +55,8 @@ class CommonKeys(Section):
     split_seed: Seed = 0
     """Seed of the validation split: the same for all trials, whatever their seeds."""
     scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"
-    """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples.
+    """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples,
+    which is usual for those without a known largest value (all but uint8 and truth values).
     Tables pass it over: their numbers are always scaled by median and quartiles."""
     include_validation: Bool = False
     """Train on the validation examples too, for a configuration that is chosen (``hpsearch

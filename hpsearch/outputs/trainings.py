@@ -82,7 +82,9 @@ def trained_alike(home: Home, recipe: Recipe) -> list[tuple[Recipe, Path]]:
         try:
             own = parse(Recipe, read_file(file.parent / RECIPE), str(file.parent))
             result, weights = json.loads(file.read_text(encoding="utf-8")), file.with_name(WEIGHTS)
-            wanted = for_task(recipe, own.dataset.task or "classification", str(file.parent))
+            wanted = for_task(
+                _scaled_as(recipe, own), own.dataset.task or "classification", str(file.parent)
+            )
             if wanted.training.precision == "auto":
                 training = computing_in(wanted.training, own.training.precision)
                 wanted = wanted.model_copy(update={"training": training})
@@ -91,6 +93,14 @@ def trained_alike(home: Home, recipe: Recipe) -> list[tuple[Recipe, Path]]:
         except (HpsearchError, OSError, ValueError, TypeError):
             continue
     return sorted(found, key=lambda one: (one[0].seed != recipe.seed, one[0].seed))
+
+
+def _scaled_as(recipe: Recipe, own: Recipe) -> Recipe:
+    """A recipe as it was written, with the scale that its data gave it where it names none."""
+    if "scale" in recipe.dataset.model_fields_set:
+        return recipe
+    dataset = recipe.dataset.model_copy(update={"scale": own.dataset.scale})
+    return recipe.model_copy(update={"dataset": dataset})
 
 
 def alike(one: Recipe, other: Recipe) -> bool:

@@ -7,7 +7,7 @@ from hpsearch.config import TrialConfig
 from hpsearch.data.advice import advise
 from hpsearch.data.cache import open_dataset
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.drawing import split
+from hpsearch.data.drawing import split, usually_scaled
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
@@ -38,6 +38,7 @@ def opened_data(
     """
     with progress.steps() as report:
         dataset = open_dataset(section, home, report)
+    section = usually_scaled(section, dataset)
     parts = split(dataset, section)
     if warn:
         for warning in advise(dataset, section, parts):
@@ -54,7 +55,9 @@ def study_data(
         InputError: as there, or data that a network or a metric of the study cannot take.
     """
     dataset, parts = opened_data(study.dataset, home, progress, warn=warn)
-    written, study = study, for_data(study, dataset.task, parts, file)
+    scaled = usually_scaled(study.dataset, dataset)
+    written = study.model_copy(update={"dataset": scaled})
+    study = for_data(written, dataset.task, parts, file)
     largest = [config for kind in kinds(study.space) for config in ends(study.space, 1.0, kind)]
     tried = largest + ([study.baseline] if study.baseline is not None else [])
     for config in tried:

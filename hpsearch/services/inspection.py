@@ -13,6 +13,7 @@ from PIL.Image import Image
 from hpsearch.augment import Augment
 from hpsearch.data.advice import advise, validation_copies
 from hpsearch.data.dataset import Dataset
+from hpsearch.data.drawing import usually_scaled
 from hpsearch.data.parts import Part, Parts
 from hpsearch.data.section import DatasetSection
 from hpsearch.errors import InputError
@@ -149,6 +150,7 @@ def inspect(
         UnreachableError: data that cannot be read.
     """
     dataset, parts = opened_data(section, home, progress, warn=False)
+    section = usually_scaled(section, dataset)
     copies = validation_copies(parts)
     warnings = advise(dataset, section, parts, all_flaws=True)
     if refusal := augment.refusal(parts.shape):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.data.dataset import Dataset
+from hpsearch.data.drawing import usually_scaled
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.for_data import for_task
@@ -49,7 +50,8 @@ def train(
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     dataset, parts = opened_data(recipe.dataset, home, progress)
-    recipe = for_task(recipe, dataset.task, str(file))
+    scaled = usually_scaled(recipe.dataset, dataset)
+    recipe = for_task(recipe.model_copy(update={"dataset": scaled}), dataset.task, str(file))
     if refusal := config_refusal(recipe.config, recipe.task, parts):
         raise InputError(f"{file}: {refusal}")
     _warn(recipe, dataset.fingerprint, progress)

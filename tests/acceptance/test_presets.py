@@ -38,6 +38,27 @@ def test_data_alone(cli: Cli) -> None:
     assert told.endswith("mnist; a study file ends in .toml")
 
 
+def test_three_lines_for_numbers_of_any_size(cli: Cli) -> None:
+    cli.train_quickly()
+    rng = np.random.default_rng(0)
+    np.savez(cli.folder / "mine.npz", x_train=rng.normal(9, 5, (90, 6)), y_train=np.arange(90) % 3)
+    lines = 'name = "mine"\n[dataset]\nsource = "npz"\npath = "mine.npz"\n'
+    (cli.folder / "mine.toml").write_text(lines)
+    small = ("--trials", "1", "--workers", "1", "--no-reference", "--set", "training.epochs=1")
+    cli("run", "mine.toml", *small)
+    assert "Continuing study mine" in cli("run", "mine.toml", *small).stderr
+    assert cli.json("show", "mine")["study_file"]["dataset"]["scale"] == "standardize"
+    assert "scale = standardize" in cli("data", "mine.toml").stdout
+    cli("export", "mine", "-o", "best.toml")
+    recipe = (cli.folder / "best.toml").read_text()
+    assert 'scale = "standardize"\n' in recipe
+    (cli.folder / "plain.toml").write_text(recipe.replace('scale = "standardize"\n', ""))
+    trained = [cli.json("train", one)["values"] for one in ("best.toml", "plain.toml")]
+    assert trained[0] == trained[1]
+    np.savez(cli.folder / "new.npz", x=np.ones((2, 6)))
+    cli("predict", "plain.toml", "new.npz", "-o", "said.csv")
+
+
 def test_a_study_file_of_three_lines(cli: Cli) -> None:
     cli.train_quickly()  # what is searched is looked at
     (cli.folder / "one.toml").write_text(STUDY.format(name="one"))
