@@ -211,3 +211,16 @@ def test_a_set_is_known_by_its_files(path: str, source: str | None, tmp_path: Pa
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
     assert looks_like(tmp_path / path.partition("/")[0]) == source
+
+
+@pytest.mark.parametrize(
+    ("folder", "source"), [("FashionMNIST", "fashion_mnist"), ("MNIST", "mnist")]
+)
+def test_two_sets_with_files_alike_are_told_by_the_folder(
+    folder: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tmp_path / folder / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").touch()
+    monkeypatch.chdir(raw)
+    assert looks_like(raw) == looks_like(Path()) == source
