@@ -62,12 +62,14 @@ def place(data: str, spelling: Spelling) -> tuple[str, Path | None]:
     if data in public_sets():
         return data, None
     path = expanded(Path(data))
+    if not data.strip():
+        raise InputError(f"{spelling.data}: is empty; name a file, a folder or a public data set")
     try:
         path.stat()
     except PermissionError:
         raise UnreachableError(f"{spelling.data}: cannot be read; check its permissions") from None
     except (OSError, ValueError):  # ValueError: a zero byte
-        is_path = path.suffix or len(path.parts) > 1
+        is_path = path.suffix or os.sep in data
         public = f", and no public data set; {closest(data, public_sets())}"
         raise InputError(
             f"{spelling.data}: no such file or folder{'; check the path' if is_path else public}"

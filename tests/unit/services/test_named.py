@@ -73,8 +73,10 @@ def test_a_folder_of_images_is_counted(tmp_path: Path) -> None:
     ("data", "told"),
     [
         ("minst", "no such file or folder, and no public data set; did you mean mnist?"),
-        ("./mnist", "no such file or folder, and no public data set"),
+        ("./mnist", "no such file or folder; check the path"),
         ("a/b", "no such file or folder; check the path"),
+        ("photos/", "no such file or folder; check the path"),
+        ("", "is empty; name a file, a folder or a public data set"),
         ("mouses.csv", "no such file or folder; check the path"),
         ("a\0b", "no such file or folder"),
         ("~nobody-here/x", "no such file or folder; check the path"),
