@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ import typer
 
 from hpsearch.cli.output import tell
 from hpsearch.data.section import DatasetSection, resolve_path
+from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError
 from hpsearch.files import write_text
+from hpsearch.networks.network import is_image
 from hpsearch.parsing import parse
 from hpsearch.services.named import TABLE, Named, Spelling, looks_like, named, place, public_sets
 from hpsearch.services.overwriting import is_there
@@ -24,6 +27,33 @@ from hpsearch.text import closest, nearest, show
 
 SUFFIXES = (".toml", ".json", ".yaml", ".yml")
 """Endings of study files and recipes."""
+_LONGEST = 100
+"""Characters of a study's name, at most."""
+
+
+def typed(text: str) -> Path:
+    """A study file or data as they were typed; the path of a public set's name is not the set.
+
+    A path forgets its last slash and its "./", so that "mnist/" would be "mnist".
+
+    Raises:
+        InputError: nothing was typed.
+    """
+    if not text.strip():
+        raise InputError("FILE: is empty; give a study file, or data")
+    path = Path(text)
+    return path.absolute() if os.sep in text and str(path) in public_sets() else path
+
+
+FileOrData = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        parser=typed,
+        help="Study file (.toml); or data: a table with --target, an .npz file, a folder of images,"
+        " a public set such as mnist.",
+    ),
+]
 NetworkOption = Annotated[
     str | None,
     typer.Option(
@@ -70,12 +100,13 @@ class New:
         return from_table(tomllib.loads(self.text), self.file, overrides)
 
 
-def check_network(network: str | None, source: str) -> None:
-    """Refuse a kind of networks that there is not, or not for a source.
+def check_network(network: str | None, source: str, look: Look | None = None) -> None:
+    """Refuse a kind of networks that there is not, or not for some data.
 
     Args:
         network: as it was asked for; None: not at all.
         source: of the data.
+        look: what is known of them.
 
     Raises:
         InputError: what is wrong.
@@ -84,6 +115,11 @@ def check_network(network: str | None, source: str) -> None:
         raise InputError(f"--network {network}: unknown; {closest(network, list(NETWORKS))}")
     if network == "conv" and source == TABLE:
         raise InputError("--network conv: is for images, and a table has none; leave it out")
+    shape = None if look is None else look.shape
+    if network == "conv" and shape is not None and not is_image(shape):
+        raise InputError(
+            f"--network conv: is for images, and an example has shape {shape}; leave it out"
+        )
 
 
 def new_study(given: Path, target: str | None = None, network: str | None = None) -> New:
@@ -108,17 +144,19 @@ def new_study(given: Path, target: str | None = None, network: str | None = None
         target=f"--target {target}",
         ask_target="--target COLUMN",
         ask_source="say what it is in a study file: hpsearch init FILE.toml --path"
-        f" {given} --dataset NAME",
+        f" {shlex.quote(str(given))} --dataset NAME",
         or_else="; a study file ends in .toml",
     )
     source, path = place(str(given), spelling)
     check_network(network, source)
     word = source if path is None else Path(os.path.abspath(path)).name  # noqa: PTH100  # a link's own
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", word.partition(".")[0]).strip("-._") or source
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", word.partition(".")[0]).strip("-._")
+    name = name[:_LONGEST] or source
     file = Path(f"{name}.toml")
     if target is None and is_there(file) and _is_of(known := load(file), source, path):
         target = _target(known)
     found = named(source, path, target, spelling)
+    check_network(network, source, found.look)
     where = None if path is None else below(given, file, source)
     text = study_text(name, source, where, network or NETWORKS[0], target, look=found.look)
     return New(file, found, text)
@@ -130,7 +168,8 @@ def study_file_of(
 ) -> Iterator[Path]:
     """The study file of named data in the working folder; written where it is not there.
 
-    One that is written goes again where the block finds the data wrong.
+    One that is written goes again where the block finds the data wrong, but for what is mended in
+    the file.
 
     Args:
         given: a path, or the name of a public set.
@@ -150,12 +189,24 @@ def study_file_of(
     write_text(new.file, new.text)
     is_dense = network is None and new.study(()).preset == "images"
     hint = " for dense networks (convolutional ones: --network conv)" * is_dense
+    if new.data.path is None and is_there(given):
+        hint += f" with the public set (what is here: ./{given})"
     tell(f"Wrote {new.file}{hint}; edit it to search otherwise: hpsearch run {new.file}")
     try:
         yield new.file
-    except InputError:
-        new.file.unlink(missing_ok=True)  # or it would be in the way when the data are mended
+    except InputError as error:
+        if not _is_mended_in(new.file, str(error)):
+            new.file.unlink(missing_ok=True)  # or it would be in the way when the data are mended
+            tell(f"Removed {new.file} again.")
         raise
+
+
+def _is_mended_in(file: Path, told: str) -> bool:
+    """Whether a message says what to change in a study file: it names the file or one of its keys.
+
+    "the key name" is said of a study that is there and of something else.
+    """
+    return told.startswith(f"{file}:") or "dataset." in told or "the key name" in told
 
 
 def _is_of(study: StudyFile, source: str, path: Path | None) -> bool:
@@ -182,17 +233,16 @@ def _check_same(new: New, given: Path, network: str | None) -> None:
     if _is_of(study, data.source, path) and _target(study) == data.target:
         if network is None or study.preset == new.study(()).preset:
             return
-        raise InputError(
-            f"{new.file}: is there already, for the same data with preset {show(study.preset)};"
-            f" rename it, or set preset in it"
-        )
-    what = f"--dataset {data.source}" if path is None else f"--path {given}"
-    of, option = "", ""
-    if data.target is not None:
-        of, option = f" with target {show(data.target)}", f" --target {data.target}"
+        told = f"the same data with preset {show(study.preset)}"
+    else:
+        of = "" if data.target is None else f" with target {show(data.target)}"
+        told = f"{show(known.path or known.source)}, and not for {given}{of}"
+    words = ["--dataset", data.source] if path is None else ["--path", str(given)]
+    for option, value in (("--target", data.target), ("--network", network)):
+        words += [] if value is None else [option, value]
     raise InputError(
-        f"{new.file}: is there already, for {show(known.path or known.source)}, and not for"
-        f" {given}{of}; rename it, or write another one: hpsearch init other.toml {what}{option}"
+        f"{new.file}: is there already, for {told}; write another one: hpsearch init other.toml"
+        f" {shlex.join(words)}"
     )
 
 
