@@ -15,7 +15,7 @@ import typer
 from hpsearch.cli.output import tell
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources.source import Look
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import write_text
 from hpsearch.networks.network import is_image
 from hpsearch.parsing import parse
@@ -29,6 +29,9 @@ SUFFIXES = (".toml", ".json", ".yaml", ".yml")
 """Endings of study files and recipes."""
 _LONGEST = 100
 """Characters of a study's name, at most."""
+_NO_PATH = r"(?!dataset\.path)"
+_SET = re.compile(rf"\b(set|raise|correct) {_NO_PATH}dataset\.|change the key name")
+"""What messages say of a study file that is to be changed; the last one of another study's name."""
 
 
 def typed(text: str) -> Path:
@@ -186,7 +189,10 @@ def study_file_of(
         tell(f"{new.file} is there already, and is run.")
         yield new.file
         return
-    write_text(new.file, new.text)
+    try:
+        write_text(new.file, new.text)
+    except UnreachableError as error:
+        raise UnreachableError(f"{error}; change to a folder that you may write") from None
     is_dense = network is None and new.study(()).preset == "images"
     hint = " for dense networks (convolutional ones: --network conv)" * is_dense
     if new.data.path is None and is_there(given):
@@ -202,11 +208,8 @@ def study_file_of(
 
 
 def _is_mended_in(file: Path, told: str) -> bool:
-    """Whether a message says what to change in a study file: it names the file or one of its keys.
-
-    "the key name" is said of a study that is there and of something else.
-    """
-    return told.startswith(f"{file}:") or "dataset." in told or "the key name" in told
+    """Whether a message says what to change in a study file, and not that the data are wrong."""
+    return bool(re.match(re.escape(f"{file}: ") + _NO_PATH, told) or _SET.search(told))
 
 
 def _is_of(study: StudyFile, source: str, path: Path | None) -> bool:

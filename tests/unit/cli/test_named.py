@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpsearch.cli.named import is_data, new_study, study_file_of, typed
-from hpsearch.errors import InputError
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.study_file import load
 
 
@@ -162,10 +162,15 @@ def test_a_new_file_goes_where_the_data_are_wrong(capsys: pytest.CaptureFixture[
             assert Path("photos.toml").exists()
             raise InputError(told)
 
-    with pytest.raises(InputError, match="no image"):
-        fails()
-    assert not Path("photos.toml").exists()
-    assert "Removed photos.toml again." in capsys.readouterr().out
+    for told in (
+        "no image",
+        'photos.toml: dataset.path = "photos": this service reads no files',
+        "dataset.validation = { folds = 5 } of 1 training examples: one side would be empty",
+    ):
+        with pytest.raises(InputError):
+            fails(told)
+        assert not Path("photos.toml").exists()
+        assert "Removed photos.toml again." in capsys.readouterr().out
     for told in (
         "a.png is 4 x 5; set dataset.image_size = [4, 5] to resize all",
         "photos.toml: budget.trials = 0 is out of range",
@@ -179,3 +184,14 @@ def test_a_new_file_goes_where_the_data_are_wrong(capsys: pytest.CaptureFixture[
     with pytest.raises(InputError, match="no image"):
         fails()
     assert Path("photos.toml").exists()  # it was there before
+
+
+def test_a_folder_that_nobody_may_write_is_told(tmp_path: Path, forbidden: Any) -> None:
+    with (
+        forbidden(tmp_path, 0o555),
+        pytest.raises(
+            UnreachableError, match=r"^digits\.toml: .*; change to a folder that you may"
+        ),
+        study_file_of(Path("digits")),
+    ):
+        pass

@@ -201,6 +201,7 @@ def test_litter_in_folders_and_archives_is_passed_over_and_told(
         ("raw/train-images-idx3-ubyte.gz", "mnist"),
         ("Fashion-MNIST/t10k-labels-idx1-ubyte", "fashion_mnist"),
         ("mnist.npz", "npz"),
+        ("MINE.NPZ", "npz"),
         ("photos/train/cat/1.png", "image_folder"),
         ("empty/.hidden", "image_folder"),
         ("other.tar.gz", None),
