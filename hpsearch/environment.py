@@ -12,6 +12,9 @@ from collections.abc import Mapping
 HOME_VARIABLE = "HPSEARCH_HOME"
 """The data home where ``--home`` is not given."""
 
+USUAL_HOME = "hpsearch-data"
+"""The data home where neither is, in the working folder."""
+
 STORAGE_VARIABLE = "HPSEARCH_STORAGE"
 """The storage's URL where ``--storage`` is not given."""
 

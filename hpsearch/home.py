@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpsearch.environment import HOME_VARIABLE, STORAGE_VARIABLE
+from hpsearch.environment import HOME_VARIABLE, STORAGE_VARIABLE, USUAL_HOME
 from hpsearch.errors import InputError, UnreachableError
 
 WEIGHTS = "best.weights.h5"
@@ -67,7 +67,7 @@ class Home:
         Raises:
             InputError: the home of a user who is not known.
         """
-        chosen = option or Path(os.environ.get(HOME_VARIABLE) or "hpsearch-data")
+        chosen = option or Path(os.environ.get(HOME_VARIABLE) or USUAL_HOME)
         try:
             return cls(chosen.expanduser().absolute())
         except RuntimeError:  # ~somebody

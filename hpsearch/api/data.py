@@ -23,7 +23,7 @@ from hpsearch.services.named import (
 
 @dataclass(frozen=True, kw_only=True)
 class Data(Named):
-    """The same of data from Python."""
+    """What data from Python are, and what a study of them is called after."""
 
     word: str | None = None
     """What they are called; None: they came without a name."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.named import is_data, new_study
+from hpsearch.cli.named import is_data, new_study, typed
 from hpsearch.cli.options import HomeOption, JsonOption, SetOption, TargetOption
 from hpsearch.cli.output import Screen, print_json, print_table, progress, say, stdout, tell
 from hpsearch.data.cache import clear as clear_imports
@@ -33,8 +33,11 @@ _WIDE = 100
 def data(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Study file, recipe, or data as hpsearch run takes"
-                                              " them (default: list all imported data)."),
+        typer.Argument(
+            metavar="[FILE]", parser=typed,
+            help="Study file, recipe, or data as hpsearch run takes them (default: list all"
+                 " imported data).",
+        ),
     ] = None,
     target: TargetOption = None,
     output: Annotated[

@@ -68,6 +68,7 @@ def init(
         raise InputError(f"{file}: its name becomes the study's, but {file.stem} {error}") from None
     given = None if path is None else below(path, file, source)
     found = named(source, path and expanded(path), target, spelling)
+    check_network(network, source, found.look)
     write_text(
         file, study_text(name, source, given, network or NETWORKS[0], target, look=found.look)
     )

@@ -2,28 +2,58 @@
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hpsearch.cli.output import say, tell
 from hpsearch.data.section import DatasetSection, resolve_path
-from hpsearch.errors import InputError
+from hpsearch.data.sources.source import Look
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import write_text
+from hpsearch.networks.network import is_image
 from hpsearch.parsing import parse
 from hpsearch.services.named import TABLE, Named, Spelling, looks_like, named, place, public_sets
 from hpsearch.services.overwriting import is_there
-from hpsearch.services.template import NETWORKS, study_text
-from hpsearch.study_file import StudyFile, from_table, load, meant
+from hpsearch.services.template import NETWORKS, study_text, with_keys
+from hpsearch.study_file import StudyFile, apply_override, from_table, load, meant
 from hpsearch.text import closest, nearest, show
 
 SUFFIXES = (".toml", ".json", ".yaml", ".yml")
 """Endings of study files and recipes."""
+_LONGEST = 95
+"""Characters of a new study's name, at most, without what is put behind it."""
+
+
+def typed(text: str) -> Path:
+    """A study file or data as they were typed; the path of a public set's name is not the set.
+
+    A path forgets its last slash and its "./", so that "mnist/" would be "mnist".
+
+    Raises:
+        InputError: nothing was typed.
+    """
+    if not text.strip():
+        raise InputError("FILE: is empty; give a study file, or data")
+    path = Path(text)
+    return path.absolute() if os.sep in text and str(path) in public_sets() else path
+
+
+FileOrData = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        parser=typed,
+        help="Study file (.toml); or data: a table with --target, an .npz file, a folder of images,"
+        " a public set such as mnist.",
+    ),
+]
 NetworkOption = Annotated[
     str | None,
     typer.Option(
@@ -70,12 +100,13 @@ class New:
         return from_table(tomllib.loads(self.text), self.file, overrides)
 
 
-def check_network(network: str | None, source: str) -> None:
-    """Refuse a kind of networks that there is not, or not for a source.
+def check_network(network: str | None, source: str, look: Look | None = None) -> None:
+    """Refuse a kind of networks that there is not, or not for some data.
 
     Args:
         network: as it was asked for; None: not at all.
         source: of the data.
+        look: what is known of them.
 
     Raises:
         InputError: what is wrong.
@@ -84,6 +115,11 @@ def check_network(network: str | None, source: str) -> None:
         raise InputError(f"--network {network}: unknown; {closest(network, list(NETWORKS))}")
     if network == "conv" and source == TABLE:
         raise InputError("--network conv: is for images, and a table has none; leave it out")
+    shape = None if look is None else look.shape
+    if network == "conv" and shape is not None and not is_image(shape):
+        raise InputError(
+            f"--network conv: is for images, and an example has shape {shape}; leave it out"
+        )
 
 
 def new_study(given: Path, target: str | None = None, network: str | None = None) -> New:
@@ -108,17 +144,19 @@ def new_study(given: Path, target: str | None = None, network: str | None = None
         target=f"--target {target}",
         ask_target="--target COLUMN",
         ask_source="say what it is in a study file: hpsearch init FILE.toml --path"
-        f" {given} --dataset NAME",
+        f" {shlex.quote(str(given))} --dataset NAME",
         or_else="; a study file ends in .toml",
     )
     source, path = place(str(given), spelling)
     check_network(network, source)
     word = source if path is None else Path(os.path.abspath(path)).name  # noqa: PTH100  # a link's own
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", word.partition(".")[0]).strip("-._") or source
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", word.partition(".")[0]).strip("-._")
+    name = (name[:_LONGEST] or source) + "-conv" * (network == "conv")
     file = Path(f"{name}.toml")
     if target is None and is_there(file) and _is_of(known := load(file), source, path):
         target = _target(known)
     found = named(source, path, target, spelling)
+    check_network(network, source, found.look)
     where = None if path is None else below(given, file, source)
     text = study_text(name, source, where, network or NETWORKS[0], target, look=found.look)
     return New(file, found, text)
@@ -126,7 +164,10 @@ def new_study(given: Path, target: str | None = None, network: str | None = None
 
 @contextmanager
 def study_file_of(
-    given: Path, target: str | None = None, network: str | None = None
+    given: Path,
+    target: str | None = None,
+    network: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Iterator[Path]:
     """The study file of named data in the working folder; written where it is not there.
 
@@ -136,6 +177,7 @@ def study_file_of(
         given: a path, or the name of a public set.
         target: of a table the column to predict.
         network: the kind of networks; None: dense ones, or those of the study file.
+        overrides: of ``--set``; keys of ``[dataset]`` are written into a new file.
 
     Raises:
         InputError: as of :func:`new_study`, or a file of that name that is of other data.
@@ -147,19 +189,34 @@ def study_file_of(
         tell(f"{new.file} is there already, and is run.")
         yield new.file
         return
-    write_text(new.file, new.text)
+    try:
+        write_text(new.file, with_keys(new.text, "dataset", _of_dataset(overrides)))
+    except UnreachableError as error:
+        raise UnreachableError(f"{error}; change to a folder that you may write") from None
     is_dense = network is None and new.study(()).preset == "images"
     hint = " for dense networks (convolutional ones: --network conv)" * is_dense
+    if new.data.path is None and is_there(given):
+        hint += f" with the public set (what is here: ./{given})"
     tell(f"Wrote {new.file}{hint}; edit it to search otherwise: hpsearch run {new.file}")
     try:
         yield new.file
     except InputError:
         new.file.unlink(missing_ok=True)  # or it would be in the way when the data are mended
         say(
-            f"Removed {new.file}; to set a key such as dataset.missing, add --set KEY=VALUE, or"
-            f" keep a file: {_init(new.file, new.data, given)}"
+            f"Removed {new.file} again. To set a key of its [dataset]: --set dataset.KEY=VALUE; to"
+            f" write one and edit it: {_init(new, given, network, new.file)}"
         )
         raise
+
+
+def _of_dataset(overrides: Sequence[str]) -> dict[str, Any]:
+    """What ``--set`` says of ``[dataset]``, but for which data they are."""
+    table: dict[str, Any] = {}
+    for one in overrides:
+        apply_override(table, one)
+    found = table.get("dataset")
+    named = dict(found) if isinstance(found, dict) else {}
+    return {key: value for key, value in named.items() if key not in ("source", "path", "target")}
 
 
 def _is_of(study: StudyFile, source: str, path: Path | None) -> bool:
@@ -186,22 +243,21 @@ def _check_same(new: New, given: Path, network: str | None) -> None:
     if _is_of(study, data.source, path) and _target(study) == data.target:
         if network is None or study.preset == new.study(()).preset:
             return
-        raise InputError(
-            f"{new.file}: is there already, for the same data with preset {show(study.preset)};"
-            f" rename it, or set preset in it"
-        )
-    of = "" if data.target is None else f" with target {show(data.target)}"
-    raise InputError(
-        f"{new.file}: is there already, for {show(known.path or known.source)}, and not for"
-        f" {given}{of}; rename it, or write another one: {_init(Path('other.toml'), data, given)}"
-    )
+        told = f"the same data with preset {show(study.preset)}"
+    else:
+        of = "" if data.target is None else f" with target {show(data.target)}"
+        told = f"{show(known.path or known.source)}, and not for {given}{of}"
+    other = _init(new, given, network, Path("other.toml"))
+    raise InputError(f"{new.file}: is there already, for {told}; write another one: {other}")
 
 
-def _init(file: Path, data: Named, given: Path) -> str:
-    """The command that writes a study file for data."""
-    what = f"--dataset {data.source}" if data.path is None else f"--path {given}"
-    target = "" if data.target is None else f" --target {data.target}"
-    return f"hpsearch init {file} {what}{target}"
+def _init(new: New, given: Path, network: str | None, file: Path) -> str:
+    """The command that writes a study file for the same data."""
+    data = new.data
+    words = ["--dataset", data.source] if data.path is None else ["--path", str(given)]
+    for option, value in (("--target", data.target), ("--network", network)):
+        words += [] if value is None else [option, value]
+    return shlex.join(["hpsearch", "init", str(file), *words])
 
 
 def below(path: Path, file: Path, source: str) -> str:

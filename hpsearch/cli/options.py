@@ -91,14 +91,6 @@ AnyStudyArgument = Annotated[
     ),
 ]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Study file (.toml).")]
-FileOrData = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE",
-        help="Study file (.toml); or data: a table with --target, an .npz file, a folder of images,"
-        " a public set such as mnist.",
-    ),
-]
 TargetOption = Annotated[
     str | None,
     typer.Option(

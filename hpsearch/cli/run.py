@@ -9,9 +9,8 @@ from hpsearch.cli.conclusion import print_conclusion, say_next
 from hpsearch.cli.confirm import confirm_here, confirm_there
 from hpsearch.cli.engine import AddressOption, EngineOption
 from hpsearch.cli.live import LiveScreen
-from hpsearch.cli.named import NetworkOption, is_data, study_file_of
+from hpsearch.cli.named import FileOrData, NetworkOption, is_data, study_file_of
 from hpsearch.cli.options import (
-    FileOrData,
     ForceOption,
     GpusOption,
     HomeOption,
@@ -126,22 +125,24 @@ def run(
         "confirm", "detach", "upload", "priority",
     )  # fmt: skip
     is_named = target is not None or network is not None or is_data(file)
-    with study_file_of(file, target, network) if is_named else nullcontext(file) as written:
-        if client is not None:
-            with client:
+    given = study_file_of(file, target, network, overrides or ()) if is_named else nullcontext(file)
+    if client is not None:
+        with client:
+            with given as written:
                 asked = submitted(written, settings.given, priority)
                 there = submit(client, asked, upload=upload)
-                if detach:
-                    return
-                hint = spelled(context, client)
-                found = watch(there, hint)
-                goes_on = confirm and not found.exit_code
-                print_conclusion(found, hint, goes_on=goes_on)
-                if goes_on:
-                    confirm_there(there, hint, {})
-                    say_next(found.study, found.metric, hint, is_confirmed=True)
-                raise typer.Exit(found.exit_code)
-        place = workspace(home, storage, force=force)
+            if detach:
+                return
+            hint = spelled(context, client)
+            found = watch(there, hint)
+            goes_on = confirm and not found.exit_code
+            print_conclusion(found, hint, goes_on=goes_on)
+            if goes_on:
+                confirm_there(there, hint, {})
+                say_next(found.study, found.metric, hint, is_confirmed=True)
+            raise typer.Exit(found.exit_code)
+    place = workspace(home, storage, force=force)
+    with given as written:
         found = search(written, settings, place, LiveScreen())
     goes_on = confirm and not found.exit_code
     print_conclusion(found, goes_on=goes_on)

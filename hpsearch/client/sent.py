@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.client.connection import BLOCK
+from hpsearch.environment import USUAL_HOME
 from hpsearch.errors import InputError, UnreachableError
 
 StudySource = str | Path | Mapping[str, Any]
@@ -47,6 +48,8 @@ def key_of(content: bytes, *more: object) -> str:
 def packed(folder: Path) -> Iterator[Path]:
     """A folder as an archive (zip) while the block runs; the same bytes for the same files.
 
+    A home that lies in the folder stays here.
+
     Raises:
         UnreachableError: a file cannot be read, or the archive not be written.
     """
@@ -55,7 +58,10 @@ def packed(folder: Path) -> Iterator[Path]:
             file = Path(place) / f"{folder.name or 'data'}.zip"
             with zipfile.ZipFile(file, "w") as archive:
                 for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-                    about = zipfile.ZipInfo(path.relative_to(folder).as_posix())  # of no date
+                    below = path.relative_to(folder)
+                    if USUAL_HOME in below.parts:
+                        continue
+                    about = zipfile.ZipInfo(below.as_posix())  # of no date
                     about.file_size = path.stat().st_size
                     with archive.open(about, "w") as member, path.open("rb") as content:
                         shutil.copyfileobj(content, member, BLOCK)

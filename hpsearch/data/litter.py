@@ -1,9 +1,15 @@
-"""Litter: what desktops, archives and tools leave beside data; it is passed over everywhere."""
+"""Litter: what desktops, archives and tools leave beside data; it is passed over everywhere.
+
+The usual home is some, too, where a command was given in the folder of the data.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
 
+from hpsearch.environment import USUAL_HOME
+
 _NAMES = frozenset({
+    USUAL_HOME,
     "__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin",
     "system volume information", "@eadir", "#recycle", "lost+found", "__pycache__",
 })  # fmt: skip

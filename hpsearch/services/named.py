@@ -12,6 +12,12 @@ from hpsearch.text import closest, listed
 
 TABLE = "table"
 """The only source with a column to predict."""
+_OTHERS = {
+    (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"): "packed; unpack it, and name"
+    " the folder or file that comes out",
+    (".xlsx", ".xls", ".ods"): "a spreadsheet; save it as CSV, and name that",
+}
+"""What data may end with that no source reads, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +68,14 @@ def place(data: str, spelling: Spelling) -> tuple[str, Path | None]:
     if data in public_sets():
         return data, None
     path = expanded(Path(data))
+    if not data.strip():
+        raise InputError(f"{spelling.data}: is empty; name a file, a folder or a public data set")
     try:
         path.stat()
     except PermissionError:
         raise UnreachableError(f"{spelling.data}: cannot be read; check its permissions") from None
     except (OSError, ValueError):  # ValueError: a zero byte
-        is_path = path.suffix or len(path.parts) > 1
+        is_path = path.suffix or os.sep in data
         public = f", and no public data set; {closest(data, public_sets())}"
         raise InputError(
             f"{spelling.data}: no such file or folder{'; check the path' if is_path else public}"
@@ -75,6 +83,10 @@ def place(data: str, spelling: Spelling) -> tuple[str, Path | None]:
         ) from None
     found = looks_like(path)
     if found is None:
+        if cure := next(
+            (one for ends, one in _OTHERS.items() if data.lower().endswith(ends)), None
+        ):
+            raise InputError(f"{spelling.data}: is {cure}")
         looks = ", nor ".join(sorted(one.looks for one in source_classes() if one.looks))
         raise InputError(f"{spelling.data}: is neither {looks}; {spelling.ask_source}")
     return found, path

@@ -115,7 +115,7 @@ def study_text(
         sizes = replace(sizes, pixels=Source.usual.pixels)
     found = preset(_preset(kind, network, sizes), sizes)
     training = found.table["training"]
-    # What an .npz file holds is not known yet.
+    # Arrays may turn out as images or vectors later.
     is_known = network == "conv" or is_table or kind.usual.pixels > 0
     return _TEXT.format(
         named=f'name = "{name}"',

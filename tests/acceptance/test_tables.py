@@ -171,7 +171,7 @@ def test_a_study_file_goes_again_where_its_table_is_wrong(cli: Cli) -> None:
     (cli.folder / "tiny.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
     refused = cli("run", "tiny.csv", "--target", "y", code=2)
     assert refused.stderr.splitlines()[-1].startswith("error: ")
-    assert "Removed tiny.toml; to set a key such as dataset.missing, add --set" in refused.stderr
+    assert "Removed tiny.toml again. To set a key of its [dataset]: --set" in refused.stderr
     assert not (cli.folder / "tiny.toml").exists()
     table(cli, rows(size=60), "tiny.csv")  # the mended one is not refused for a file of the first
     cli("run", "tiny.csv", "--target", "price", "--trials", "1", *SMALL, *SHARE)

@@ -73,8 +73,12 @@ class IdxSet(OfficialSet):
 
     @classmethod
     def looks_like(cls, path: Path) -> bool:
-        """As of all public sets; two have files of the same names: the folder's name tells them."""
-        is_fashion = "fashion" in path.name.casefold()
+        """As of all public sets; two have files of the same names: the folder's name tells them,
+        or that of the one above: torchvision downloads into FashionMNIST/raw.
+        """
+        place = path.absolute()
+        named = place.parent if place.name == "raw" else place
+        is_fashion = "fashion" in named.name.casefold()
         return is_fashion == ("fashion" in cls.name) and super().looks_like(path)
 
     @classmethod

@@ -37,7 +37,7 @@ class Npz(Source):
     @classmethod
     def looks_like(cls, path: Path) -> bool:
         """Whether its name ends so."""
-        return path.suffix == ".npz"
+        return path.suffix.casefold() == ".npz"
 
     @classmethod
     def look(cls, path: Path) -> Look:

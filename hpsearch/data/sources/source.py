@@ -46,7 +46,7 @@ class Source(Section):
     name: ClassVar[str]
     """As ``dataset.source`` has it."""
     looks: ClassVar[str] = ""
-    """What ``hpsearch init --path`` knows it by, in words; see :meth:`looks_like`."""
+    """What it is known by at a path, in words; see :meth:`looks_like`."""
     given: ClassVar[str] = ""
     """What a user adds to it to give a validation part."""
     usual: ClassVar[Sizes] = Sizes(rows=45_000, pixels=32, may_flip=True)

@@ -50,7 +50,7 @@ def files_of(path: Path) -> dict[PartName, Path]:
     """The files of a data set: one file is its training part; a folder has one for each part.
 
     In a folder they are called train, val (valid, validation) and test, with any of the endings;
-    litter is passed over.
+    litter is passed over, and so are study files.
 
     Args:
         path: the file or folder.
@@ -62,7 +62,8 @@ def files_of(path: Path) -> dict[PartName, Path]:
     if not path.is_dir():
         return {"train": path}
     try:
-        names = sorted(each.name for each in path.iterdir() if not is_litter(each.name))
+        inside = [each for each in path.iterdir() if each.suffix != ".toml"]
+        names = sorted(each.name for each in inside if not is_litter(each.name))
     except OSError as error:
         raise unreadable(path, error) from None
     found: dict[PartName, Path] = {}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.cli.named import is_data, new_study, study_file_of
-from hpsearch.errors import InputError
+from hpsearch.cli.named import is_data, new_study, study_file_of, typed
+from hpsearch.errors import InputError, UnreachableError
 from hpsearch.study_file import load
 
 
@@ -75,12 +75,28 @@ def test_the_space_that_is_shown_is_that_of_the_arrays() -> None:
         ("photos/../photos", "photos"),
         ("photos/train/..", "photos"),
         ("digits", "digits"),
+        ("y" * 150 + ".npz", "y" * 95),
+        ("é.npz", "npz"),
     ],
 )
 def test_the_file_has_the_name_of_the_data(given: str, name: str) -> None:
+    if given.endswith(".npz"):
+        np.savez(given, x_train=np.eye(2), y_train=[0, 1])
     with study_file_of(Path(given)) as file:
         assert file == Path(f"{name}.toml")
         assert load(file).name == name
+
+
+def test_a_path_is_no_public_set(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("photos").rename("mnist")
+    assert typed("mnist") == Path("mnist")
+    for one in ("mnist/", "./mnist", "./mnist/"):
+        assert new_study(typed(one)).data.source == "image_folder", one
+    assert typed("./houses.csv") == Path("houses.csv")
+    with study_file_of(Path("mnist")):
+        assert "with the public set (what is here: ./mnist)" in capsys.readouterr().out
+    with pytest.raises(InputError, match="FILE: is empty; give"):
+        typed("")
 
 
 def test_the_same_data_have_the_same_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +120,13 @@ def test_the_same_data_have_the_same_file(capsys: pytest.CaptureFixture[str]) ->
         study_file_of(Path("houses.npz")),
     ):
         pass
+    Path("a b").mkdir()
+    Path("houses.npz").rename("a b/houses.npz")
+    with (
+        pytest.raises(InputError, match=r"other\.toml --path 'a b/houses\.npz'$"),
+        study_file_of(Path("a b/houses.npz")),
+    ):
+        pass
 
 
 def test_of_images_convolutional_networks_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,11 +137,12 @@ def test_of_images_convolutional_networks_are_offered(capsys: pytest.CaptureFixt
 
 def test_networks_are_those_that_were_asked_for() -> None:
     with study_file_of(Path("photos"), network="conv") as file:
-        assert load(file).preset == "images-conv"
-    with study_file_of(Path("photos")) as again:
+        assert (file, load(file).preset) == (Path("photos-conv.toml"), "images-conv")
+    with study_file_of(Path("photos"), network="conv") as again:
         assert again == file
-    for network, told in (("dense", 'already, for the same data with preset "images-conv"'),
-                          ("cnn", "--network cnn: unknown")):  # fmt: skip
+    file.rename("photos.toml")
+    dense = r'the same data with preset "images-conv"; .* --path photos --network dense$'
+    for network, told in (("dense", dense), ("cnn", "--network cnn: unknown")):
         with (
             pytest.raises(InputError, match=told),
             study_file_of(Path("photos"), network=network),
@@ -129,6 +153,9 @@ def test_networks_are_those_that_were_asked_for() -> None:
         study_file_of(Path("houses.csv"), "price", "conv"),
     ):
         pass
+    np.savez("flat.npz", x_train=np.eye(5), y_train=np.arange(5))
+    with pytest.raises(InputError, match=r"an example has shape \(5,\); leave it out"):
+        new_study(Path("flat.npz"), network="conv")
 
 
 def test_options_for_data_are_none_of_a_study_file() -> None:
@@ -140,7 +167,7 @@ def test_options_for_data_are_none_of_a_study_file() -> None:
             new_study(Path("mine.toml"), target, network)
 
 
-def test_a_new_file_goes_where_the_data_are_wrong() -> None:
+def test_a_new_file_goes_where_the_data_are_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     def fails() -> None:
         with study_file_of(Path("photos")):
             assert Path("photos.toml").exists()
@@ -149,8 +176,38 @@ def test_a_new_file_goes_where_the_data_are_wrong() -> None:
     with pytest.raises(InputError, match="no image"):
         fails()
     assert not Path("photos.toml").exists()
+    told = capsys.readouterr().err
+    assert "Removed photos.toml again. To set a key of its [dataset]: --set dataset.KEY=" in told
+    assert "hpsearch init photos.toml --path photos\n" in told
     with study_file_of(Path("photos")):
         pass
     with pytest.raises(InputError, match="no image"):
         fails()
     assert Path("photos.toml").exists()  # it was there before
+
+
+def test_keys_of_the_data_are_written_and_no_others() -> None:
+    typed = [
+        "dataset.image_size=[4, 4]",
+        "dataset.path=x",
+        "training.epochs=3",
+        "dataset.limit = 9",
+    ]
+    with study_file_of(Path("photos"), overrides=typed) as file:
+        table = tomllib.loads(file.read_text())
+    found = table["dataset"]
+    assert (found["image_size"], found["limit"], found["path"]) == ([4, 4], 9, "photos")
+    assert "epochs" not in table["training"]
+    with study_file_of(Path("photos"), overrides=["dataset.limit=5"]) as again:
+        assert load(again).dataset.limit == 9  # as it was written
+
+
+def test_a_folder_that_nobody_may_write_is_told(tmp_path: Path, forbidden: Any) -> None:
+    with (
+        forbidden(tmp_path, 0o555),
+        pytest.raises(
+            UnreachableError, match=r"^digits\.toml: .*; change to a folder that you may"
+        ),
+        study_file_of(Path("digits")),
+    ):
+        pass

@@ -21,6 +21,7 @@ from hpsearch import __version__
 from hpsearch.cli.app import app
 from hpsearch.client.connection import Connection
 from hpsearch.client.logins import Logins
+from hpsearch.errors import InputError
 from hpsearch.home import Home
 from hpsearch.search import budget, claims, submissions
 from hpsearch.search.ensemble import plain
@@ -372,3 +373,14 @@ def test_an_ensemble_is_told_as_here(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert json.loads(printed(("ensemble", "small", "--json"))) == row
     assert asked == [4, 10]
     run("ensemble", "small", "--force", fails="--force: cannot be asked of a service")
+
+
+def test_the_study_file_of_data_stays_when_they_were_submitted(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise InputError("the study is gone")
+
+    monkeypatch.setattr("hpsearch.cli.run.watch", lost)
+    run("run", "digits", fails="the study is gone")
+    assert Path("digits.toml").exists()

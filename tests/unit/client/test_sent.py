@@ -17,7 +17,7 @@ def test_the_same_content_has_the_same_key() -> None:
 
 def test_a_folder_is_the_same_archive_whenever_it_is_packed(tmp_path: Path) -> None:
     (folder := tmp_path / "images").mkdir()
-    for name in ("b/2.png", "a/1.png"):
+    for name in ("b/2.png", "a/1.png", "hpsearch-data/studies.db"):
         (folder / name).parent.mkdir()
         (folder / name).write_text(name)
     with packed(folder) as first, packed(folder) as second:

@@ -10,6 +10,7 @@ from hpsearch.data.litter import is_litter, listed, litter_in
     [
         ".DS_Store", "._a.png", "Thumbs.db", "THUMBS.DB", "desktop.ini", "Desktop.ini", "__MACOSX",
         "@eaDir", ".ipynb_checkpoints", "__pycache__", ".git", "a.png:Zone.Identifier",
+        "hpsearch-data",
     ],
 )  # fmt: skip
 def test_litter_is_known(name: str) -> None:

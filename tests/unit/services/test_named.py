@@ -73,12 +73,16 @@ def test_a_folder_of_images_is_counted(tmp_path: Path) -> None:
     ("data", "told"),
     [
         ("minst", "no such file or folder, and no public data set; did you mean mnist?"),
-        ("./mnist", "no such file or folder, and no public data set"),
+        ("./mnist", "no such file or folder; check the path"),
         ("a/b", "no such file or folder; check the path"),
+        ("photos/", "no such file or folder; check the path"),
+        ("", "is empty; name a file, a folder or a public data set"),
         ("mouses.csv", "no such file or folder; check the path"),
         ("a\0b", "no such file or folder"),
         ("~nobody-here/x", "no such file or folder; check the path"),
         ("x" * 300, "no such file or folder"),
+        ("photos.ZIP", "is packed; unpack it, and name the folder or file that comes out"),
+        ("houses.xlsx", "is a spreadsheet; save it as CSV, and name that"),
         ("notes.pdf", "is neither .* nor a folder, nor an .npz file; SAY"),
     ],
 )
@@ -86,7 +90,8 @@ def test_what_is_no_data_is_refused(
     data: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("notes.pdf").touch()
+    for name in ("notes.pdf", "photos.ZIP", "houses.xlsx"):
+        Path(name).touch()
     with pytest.raises(InputError, match=f"^{re.escape(data)}: {told}"):
         of(data)
 

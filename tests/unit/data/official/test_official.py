@@ -201,6 +201,7 @@ def test_litter_in_folders_and_archives_is_passed_over_and_told(
         ("raw/train-images-idx3-ubyte.gz", "mnist"),
         ("Fashion-MNIST/t10k-labels-idx1-ubyte", "fashion_mnist"),
         ("mnist.npz", "npz"),
+        ("MINE.NPZ", "npz"),
         ("photos/train/cat/1.png", "image_folder"),
         ("empty/.hidden", "image_folder"),
         ("other.tar.gz", None),
@@ -211,3 +212,16 @@ def test_a_set_is_known_by_its_files(path: str, source: str | None, tmp_path: Pa
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
     assert looks_like(tmp_path / path.partition("/")[0]) == source
+
+
+@pytest.mark.parametrize(
+    ("folder", "source"), [("FashionMNIST", "fashion_mnist"), ("MNIST", "mnist")]
+)
+def test_two_sets_with_files_alike_are_told_by_the_folder(
+    folder: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tmp_path / folder / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").touch()
+    monkeypatch.chdir(raw)
+    assert looks_like(raw) == looks_like(Path()) == source

@@ -23,7 +23,7 @@ def test_one_file_is_the_training_part(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["val.csv", "VALID.tsv", "validation.parquet"])
 def test_the_parts_of_a_folder_have_any_of_their_names(name: str, tmp_path: Path) -> None:
-    for each in ("Train.csv.gz", name, "test.txt", ".ipynb_checkpoints", "desktop.ini"):
+    for each in ("Train.csv.gz", name, "test.txt", ".ipynb_checkpoints", "desktop.ini", "a.toml"):
         (tmp_path / each).touch()
     assert files_of(tmp_path) == {
         "train": tmp_path / "Train.csv.gz",
