@@ -90,7 +90,7 @@ def test_trials_have_the_promised_fields(story: Story) -> None:
             "number", "state", "values", "config", "parameters", "macs", "epochs", "best_epoch",
             "val_loss", "seconds", "train_accuracy", "train_value", "gap", "folds", "worker",
             "device", "seed", "failure", "failure_message", "same_as",
-            "adopted",
+            "adopted", "of", "kind",
         }  # fmt: skip
         assert trial["state"] in ("complete", "pruned")
         assert trial["failure"] is None
