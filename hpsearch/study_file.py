@@ -1,6 +1,7 @@
 """The study file: what a user writes to describe a search, read and checked once, here."""
 
 import re
+import shlex
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import model_validator
 
 from hpsearch.config import TrialConfig
 from hpsearch.data.section import DatasetSection, resolve_path
+from hpsearch.data.sources import source_classes
 from hpsearch.errors import InputError
 from hpsearch.fields import Section, Seed, StudyName
 from hpsearch.formats import read_file
@@ -191,8 +193,10 @@ def load(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
 def read_study(path: Path) -> dict[str, Any]:
     """The table of a study file, not checked yet; see :func:`load`."""
     if path.suffix != ".toml":
+        is_data = path.exists() and any(one.looks_like(path) for one in source_classes())
+        writes = f" (hpsearch run {shlex.quote(str(path))} writes one)" if is_data else ""
         raise InputError(
-            f"{path}: is not a study file; {meant(path)}give a file that ends in .toml"
+            f"{path}: is not a study file; {meant(path)}give a file that ends in .toml{writes}"
         )
     return read_file(path)
 

@@ -35,9 +35,7 @@ def folder(
     for name in ("Mine", "mine"):
         (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\n{STUDY}')
     (tmp_path / "recipe.toml").write_text('format = "hpsearch-recipe/1"\n')
-    for name in ("x.npz", "x.npy"):
-        (tmp_path / name).write_bytes(b"\x93")
-    (tmp_path / "images").mkdir()
+    (tmp_path / "photos").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HPSEARCH_HOME", str(home.root))
     return tmp_path
@@ -82,6 +80,10 @@ def test_a_study_file_stands_for_its_study(folder: Path, typed: str) -> None:
         ("run ./mine", "did you mean mine.toml?"),
         ("run Recipe.tml", "did you mean recipe.toml?"),
         ("run nothing", "nothing: no such file or folder, and no public data set; known"),
+        (
+            "check photos",
+            "photos: is not a study file; give a file that ends in .toml (hpsearch run",
+        ),
         ("storage copy sqlite:///a.db sqlite:///b.db --study ./none.toml", "file not found"),
     ],
 )
