@@ -1,6 +1,5 @@
 """New examples as arrays, and as images in the order of their names."""
 
-import re
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
@@ -20,10 +19,6 @@ from hpsearch.text import show
 
 _BYTES = 2**26
 """Of arrays and images that are held at a time."""
-
-_SIZE = re.compile(r"set (dataset\.image_size = \[[^]]*\])")
-_MODE = re.compile(r'set dataset\.image_mode = "\w+"( to convert all)?( \(or "grey"\))?')
-"""What :mod:`hpsearch.data.images.decoding` says to set."""
 
 # What NumPy and zipfile raise on files that are cut off, changed or made up.
 _BROKEN = (
@@ -168,13 +163,16 @@ def open_new_images(path: Path, takes: Takes, *, rows: int | None = None) -> New
 
 @contextmanager
 def _told_how(kind: Kind) -> Iterator[None]:
-    """Say of a key that would help how it is set here, and to what: the network takes one kind."""
+    """Say how keys of ``[dataset]`` are set here, and to what: the network takes one kind."""
+    width, height = kind.size
     mode = "grey" if kind.mode == "L" else "rgb"
+    here = f"--set 'dataset.image_size=[{height}, {width}]' --set dataset.image_mode={mode}"
     try:
         yield
     except InputError as error:
-        said = _SIZE.sub(r"give --set '\1'", str(error))
-        raise InputError(_MODE.sub(f"give --set dataset.image_mode={mode}\\1", said)) from None
+        if "set dataset." not in str(error):
+            raise
+        raise InputError(f"{error}; here: {here}") from None
 
 
 def _together(
