@@ -27,6 +27,8 @@ _OTHER_KINDS = {
     "*.mat": "the MATLAB version is not supported: download the python version",
     "*-ubyte*": 'these are idx files: source = "mnist" or "fashion_mnist"',
     "*_batch*": 'these are files of CIFAR-10: source = "cifar10"',
+    "*.csv": 'a table is named by its own file: source = "table"',
+    "*.parquet": 'a table is named by its own file: source = "table"',
     "*.png": 'images as files are read with source = "image_folder"',
     "*.jpg": 'images as files are read with source = "image_folder"',
 }

@@ -241,6 +241,12 @@ def _idx_files(folder: Path) -> None:
     (folder / "train-images-idx3-ubyte.gz").write_bytes(b"0")
 
 
+def _a_table(folder: Path) -> None:
+    for part in ("train", "test"):
+        shutil.rmtree(folder / part)
+    (folder / "houses.csv").write_text("a,b\n1,2\n")
+
+
 def _two_parts(folder: Path) -> None:
     shutil.copytree(folder / "test", folder / "Testing")
 
@@ -282,6 +288,7 @@ DAMAGED: list[tuple[Callable[[Path], None], str]] = [
     (_animated, "train/cat/000.png: animated"),
     (_no_classes, "no class folders"),
     (_idx_files, 'make one for each class (these are idx files: source = "mnist" or "fashion_'),
+    (_a_table, "make one for each class (a table is named by its own file: source ="),
     (_no_train, "no train/"),
     (_empty_part, "no images"),
     (_new_class, 'no class "bird"'),
