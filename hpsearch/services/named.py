@@ -103,7 +103,8 @@ def looks_like(path: Path) -> str | None:
     Args:
         path: a file or folder.
     """
-    return next((one.name for one in source_classes() if one.looks_like(path)), None)
+    there = expanded(path)
+    return next((one.name for one in source_classes() if one.looks_like(there)), None)
 
 
 def public_sets() -> list[str]:

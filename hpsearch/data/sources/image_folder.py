@@ -1,6 +1,5 @@
 """Source "image_folder": one folder of images for each class, ``train/<class>/0001.png`` ..."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,9 +49,8 @@ class ImageFolder(Source):
 
     @classmethod
     def looks_like(cls, path: Path) -> bool:
-        """Whether it is a folder, and not a table's; ``~somebody`` may be nobody, and so none."""
-        place = Path(os.path.expanduser(path))  # noqa: PTH111  # leaves such a name as it is
-        return place.is_dir() and not holds_table(place)
+        """Whether it is a folder, and not a table's."""
+        return path.is_dir() and not holds_table(path)
 
     @classmethod
     def look(cls, path: Path) -> Look:

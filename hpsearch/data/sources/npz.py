@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from hpsearch.data.arrays import Arrays, Labels, Progress, TaskName
-from hpsearch.data.savez import check_names, read, shapes
+from hpsearch.data.savez import Array, check_names, read, shapes
 from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Look, Source
 from hpsearch.errors import InputError
 from hpsearch.presets.sizes import Sizes
 from hpsearch.text import show
-
-Array = npt.NDArray[np.generic]
 
 _LARGEST = 2**53
 """Whole numbers beyond this are not all floats."""

@@ -60,7 +60,7 @@ target = "target"            # the column to predict
     @classmethod
     def looks_like(cls, path: Path) -> bool:
         """Whether its name ends as a table's does, or it is a folder of such a training part."""
-        return ending(path) is not None or holds_table(path.expanduser())
+        return ending(path) is not None or holds_table(path)
 
     @classmethod
     def look(cls, path: Path) -> Look:

@@ -31,7 +31,16 @@ def dataset(given: str, target: str | None = None) -> dict[str, Any]:
 def test_what_names_data() -> None:
     for name in ("mine.toml", "mnist-conv.toml"):
         Path(name).touch()
-    for one in ("houses.csv", "gone.csv", "gone.npz", "photos", "digits", "fashon_mnist", "."):
+    for one in (
+        "houses.csv",
+        "gone.csv",
+        "gone.npz",
+        "~nobody-here/x",
+        "photos",
+        "digits",
+        "fashon_mnist",
+        ".",
+    ):
         assert is_data(Path(one)), one
     for one in ("mine.toml", "gone.toml", "best.json", "mine", "mien", "mnist-conv"):
         assert not is_data(Path(one)), one
