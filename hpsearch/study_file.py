@@ -262,6 +262,10 @@ def _folder(typed: Collection[str], section: str, key: str, path: Path) -> Path:
     return Path() if {section, f"{section}.{key}"} & {*typed} else path.parent
 
 
+_BARE_LIST = re.compile(r"\s*\[([^\[\]{}\"']+)\]\s*")
+"""A list whose texts have no quotes."""
+
+
 def apply_override(data: dict[str, Any], override: str) -> str:
     """Set one dotted key of a table in place, as ``--set key=value`` asks; returns the key.
 
@@ -293,14 +297,20 @@ def typed_keys(overrides: Sequence[str], section: str) -> set[str]:
 def _toml_value(text: str) -> Any:
     """A TOML value, or the text itself where it is none ("cifar10", "/data/images").
 
-    Spaces count (a folder's name may end in one), unless there is one behind the "=" too.
+    Spaces count (a folder's name may end in one), unless there is one behind the "=" too. Texts in
+    a list need no quotes either, which a shell takes away: [relu,gelu].
     """
     plain = text.strip() if text[:1].isspace() else text
     try:
         table = tomllib.loads(f"value = {text}")
     except ValueError:  # no TOML, or a number of thousands of digits
+        table = {}
+    if len(table) == 1:
+        return table["value"]
+    words = _BARE_LIST.fullmatch(plain)
+    if words is None:
         return plain
-    return table["value"] if len(table) == 1 else plain
+    return [_toml_value(word.strip()) for word in words[1].split(",") if word.strip()]
 
 
 def load_dataset_override(study: StudyFile, overrides: Sequence[str]) -> DatasetSection:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.named import is_data, new_study, typed
+from hpsearch.cli.named import is_data, study_of, typed
 from hpsearch.cli.options import HomeOption, JsonOption, SetOption, TargetOption
 from hpsearch.cli.output import Screen, print_json, print_table, progress, say, stdout, tell
 from hpsearch.data.cache import clear as clear_imports
@@ -76,10 +76,10 @@ def data(
 
 
 def _found(file: Path, target: str | None, overrides: Sequence[str]) -> StudyFile | Recipe:
-    """The study file or recipe in a file, or the study file for data that were named."""
+    """The study file or recipe in a file, or the study of data that were named."""
     if target is None and not is_data(file):
         return load_either(file, overrides)
-    return new_study(file, target).study(overrides)
+    return study_of(file, target, overrides)
 
 
 def _clear(home: Home, section: DatasetSection | None) -> None:

@@ -162,6 +162,25 @@ def new_study(given: Path, target: str | None = None, network: str | None = None
     return New(file, found, text)
 
 
+def study_of(given: Path, target: str | None, overrides: Sequence[str]) -> StudyFile:
+    """The study of named data: as their file in the working folder has it, or a new one.
+
+    Args:
+        given: a path, or the name of a public set.
+        target: of a table the column to predict.
+        overrides: of ``--set``.
+
+    Raises:
+        InputError: as of :func:`new_study`; what is wrong in the file.
+        UnreachableError: data or a file that cannot be read.
+    """
+    new = new_study(given, target)
+    if not is_there(new.file) or not _is_same(load(new.file), new.data):
+        return new.study(overrides)
+    say(f"These are the data as {new.file} has them.")
+    return load(new.file, overrides)
+
+
 @contextmanager
 def study_file_of(
     given: Path,
@@ -230,6 +249,12 @@ def _target(study: StudyFile) -> str | None:
     return target
 
 
+def _is_same(study: StudyFile, data: Named) -> bool:
+    """Whether a study is of data, and with their target."""
+    path = None if data.path is None else Path(data.path)
+    return _is_of(study, data.source, path) and _target(study) == data.target
+
+
 def _check_same(new: New, given: Path, network: str | None) -> None:
     """Refuse a study file that is there and of other data, or of other networks than asked for.
 
@@ -239,8 +264,7 @@ def _check_same(new: New, given: Path, network: str | None) -> None:
     data = new.data
     study = load(new.file)
     known = study.dataset
-    path = None if data.path is None else Path(data.path)
-    if _is_of(study, data.source, path) and _target(study) == data.target:
+    if _is_same(study, data):
         if network is None or study.preset == new.study(()).preset:
             return
         told = f"the same data with preset {show(study.preset)}"

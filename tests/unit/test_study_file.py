@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -197,6 +198,23 @@ def test_set_reads_toml_values_and_bare_words() -> None:
     assert (study.budget.trials, study.budget.timeout) == (1000, 7200.0)
     assert study.training.early_stopping is False
     assert study.space.network.units.model_dump()["high"] == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[relu, gelu ,]", ["relu", "gelu"]),
+        ("[area,2,true]", ["area", 2, True]),
+        ("[0.1, 0.2]", [0.1, 0.2]),
+        ("[[a],[b]]", "[[a],[b]]"),
+        ("[a.csv", "[a.csv"),
+        ("[a](b)", "[a](b)"),
+    ],
+)
+def test_texts_in_a_list_need_no_quotes(text: str, value: Any) -> None:
+    table: dict[str, Any] = {}
+    apply_override(table, f"key={text}")
+    assert table == {"key": value}
 
 
 def test_a_worker_takes_only_the_place_of_the_data(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.cli.named import is_data, new_study, study_file_of, typed
+from hpsearch.cli.named import is_data, new_study, study_file_of, study_of, typed
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.study_file import load
 
@@ -136,6 +136,19 @@ def test_the_same_data_have_the_same_file(capsys: pytest.CaptureFixture[str]) ->
         study_file_of(Path("a b/houses.npz")),
     ):
         pass
+
+
+def test_data_are_shown_as_their_file_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    houses = Path("houses.csv")
+    with study_file_of(houses, "price", overrides=["dataset.ignore=[area]"]):
+        pass
+    kept = study_of(houses, None, ["dataset.validation=0.3"]).dataset.model_dump()
+    assert (kept["ignore"], kept["validation"]) == (("area",), 0.3)
+    assert "as houses.toml has them" in capsys.readouterr().err
+    assert study_of(houses, "area", ()).dataset.model_dump()["ignore"] is None
+    Path("photos.toml").write_text(Path("houses.toml").read_text())
+    assert study_of(Path("photos"), None, ()).dataset.source == "image_folder"
+    assert "as houses.toml" not in capsys.readouterr().err
 
 
 def test_of_images_convolutional_networks_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
