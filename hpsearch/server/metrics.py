@@ -1,7 +1,7 @@
 """Metrics: what Prometheus is told at ``/metrics``.
 
 Labels have few values, whoever submits what under which name. Here is what is counted where it
-happens; how studies, slots and GPUs stand is read when it is asked for (``standing.py``).
+happens; how studies, slots and GPUs stand is read when it is asked for (``gauges.py``).
 """
 
 import threading
