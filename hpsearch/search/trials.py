@@ -12,6 +12,7 @@ from hpsearch.ranking import rank
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.shapes import Kind
+from hpsearch.search.storage.facts import STATES
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import config_of
 from hpsearch.tasks.interval import measured
@@ -20,13 +21,6 @@ from hpsearch.tasks.metric import Metric
 Trial: TypeAlias = FrozenTrial
 """Optuna's, for layers that do not know Optuna."""
 
-STATES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
 _ATTRIBUTES = (
     attr.PARAMETERS_KEY, attr.MACS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
     attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY, attr.FOLDS_KEY,
