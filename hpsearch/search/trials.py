@@ -287,9 +287,14 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
     that is done, or None), ``last_seen`` (a time in UTC) and ``silent`` (seconds since then by the
     database's clock). Of trials that other programs run by Optuna only the trial is known.
     """
-    found = []
-    for heartbeat in study.storage.heartbeats(study.study_id):
-        trial = study.storage.get_trial(study.trial_id(heartbeat.number))
+    heartbeats = study.storage.heartbeats(study.study_id)
+    running = study.storage.get_all_trials(
+        study.study_id, deepcopy=False, states=(TrialState.RUNNING,)
+    )
+    trials, found = {trial.number: trial for trial in running}, []
+    for heartbeat in heartbeats:
+        if (trial := trials.get(heartbeat.number)) is None:
+            continue  # it has just ended
         worker = trial.user_attrs.get(attr.WORKER_KEY)
         host, _, pid = (worker or "").rpartition(":")
         found.append(

@@ -76,11 +76,13 @@ def read_trials(
     with Session(engine) as session:
         models.StudyModel.find_or_raise_by_id(study_id, session)
         query = sa.select(_TRIALS).where(of_study)
+        if states is not None:
+            wanted = [state for state in TrialState if state in states]
+            query = query.where(_TRIALS.c.state.in_(wanted))
         trials = list(session.execute(query.where(_TRIALS.c.trial_id > after)))
         for chunk in chunks([key for key in included if key <= after]):
             trials += session.execute(query.where(_TRIALS.c.trial_id.in_(chunk)))
         trials.sort(key=lambda row: row.trial_id)
-        trials = [row for row in trials if states is None or row.state in states]
         keys = [row.trial_id for row in trials]
         which = of_study if after < 0 and states is None else keys
         parts = {name: _rows(session, order, which) for name, order in _PARTS.items()}
