@@ -14,11 +14,12 @@ from pydantic import (
     Strict,
 )
 
+from hpsearch.files import PLAIN_NAME
+
 Bool = Annotated[bool, Strict()]
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
 Positive = Annotated[int, Strict(), Field(ge=1)]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 _SERVER = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^\s\\]*)?", re.ASCII)
 _LONGEST = 100 * 365 * 24 * 3600
@@ -26,7 +27,7 @@ _LONGEST = 100 * 365 * 24 * 3600
 
 def check_name(name: str) -> str:
     """Return a study name that is safe as a file name, else raise ValueError."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(PLAIN_NAME, name):
         raise ValueError(
             "is not a valid study name; use 1 to 100 letters, digits, '.', '_' or '-', starting"
             " with a letter or digit"

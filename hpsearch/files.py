@@ -12,7 +12,8 @@ from typing import BinaryIO
 from hpsearch.errors import InputError, UnreachableError
 
 PLAIN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-"""Names of files that mean the same everywhere, also in the header of an answer."""
+"""Names of files that mean the same everywhere, also in the header of an answer; studies and
+uploads have such, too."""
 
 BESIDE_MODEL = (".classes.json", ".signature.json")
 """How the names end of files that lie beside a model and begin with its name."""

@@ -210,19 +210,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _reader(path: Path) -> Any:
-    readers = {
-        ".toml": _read_toml,
-        ".json": functools.partial(json.loads, object_pairs_hook=_once),
-        ".yaml": _read_yaml,
-        ".yml": _read_yaml,
-    }
-    if path.suffix not in readers:
+_READERS: dict[str, Callable[[str], Any]] = {
+    ".toml": _read_toml,
+    ".json": functools.partial(json.loads, object_pairs_hook=_once),
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+}
+SUFFIXES = tuple(_READERS)
+"""Endings of study files and recipes."""
+
+
+def _reader(path: Path) -> Callable[[str], Any]:
+    if path.suffix not in _READERS:
         raise InputError(
-            f"{path}: unknown ending; {closest(path.suffix, list(readers))} (for a table, write a"
+            f"{path}: unknown ending; {closest(path.suffix, SUFFIXES)} (for a table, write a"
             f" study file first: hpsearch init FILE.toml --path {path} --target COLUMN)"
         )
-    return readers[path.suffix]
+    return _READERS[path.suffix]
 
 
 def inline(value: Any) -> str:

@@ -42,6 +42,10 @@ else:
     ]
 
 
+Computed = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+"""What networks compute in, as Keras calls it."""
+
+
 class ObjectiveSection(Section):
     """``[objective]``: the value that a trial is judged by."""
 
@@ -111,7 +115,7 @@ class TrainingSection(Section):
     """Ends a trial that gets no better; ``monitor`` is the objective's metric unless given."""
     reduce_lr_on_plateau: ReduceLROnPlateau = ReduceLROnPlateau()
     """Used by ``lr_schedule = "plateau"`` only."""
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    precision: Literal["auto", Computed] = "auto"
     """What networks compute in; weights stay float32. "auto": the fastest on the device that a
     study begins on, measured once; a recipe without it is of float32."""
     tensorboard: Annotated[

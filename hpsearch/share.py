@@ -184,11 +184,11 @@ class Share:
             return True
         (files, _), folder = self._place, self._folder(number)
         files.makedirs(folder, exist_ok=True)
-        partial = f"{folder}/{file.name}.partial"
-        with suppress(FileNotFoundError):  # likewise
-            files.rm_file(partial)
-        files.put_file(str(file), partial)
-        files.mv(partial, f"{folder}/{file.name}")
+        beside = f"{folder}/{file.name}.partial"
+        with suppress(FileNotFoundError):  # as in _get: a link of that name may lie there
+            files.rm_file(beside)
+        files.put_file(str(file), beside)
+        files.mv(beside, f"{folder}/{file.name}")
         self._put[file] = changed
         return True
 

@@ -123,7 +123,7 @@ def nearest(word: str, known: Collection[str]) -> list[str]:
     return [one for one in known if one.casefold() in near]
 
 
-def closest(word: str, known: list[str]) -> str:
+def closest(word: str, known: Sequence[str]) -> str:
     """Advice on a misspelt word: "did you mean …?" where something is near, and what is known.
 
     Capital and small letters are the same here.

@@ -68,7 +68,7 @@ if "worker" in sys.orig_argv:
     import fakes
     from hpsearch.workers import worker
     train = functools.partial(fakes.train, seconds={seconds})
-    worker._keras_trainer = lambda *_, **__: train
+    worker.keras_trainer = lambda *_, **__: train
 """
 """What Python runs when it starts a worker that trains without TensorFlow, as if installed so."""
 

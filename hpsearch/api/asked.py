@@ -13,6 +13,8 @@ from hpsearch.api.given import Keeping
 from hpsearch.api.plain import plain
 from hpsearch.api.table import HERE, laid_over, named, own_parts, own_space, template
 from hpsearch.errors import InputError
+from hpsearch.formats import SUFFIXES
+from hpsearch.services.named import without_place
 from hpsearch.study_file import read_study
 
 _UNNAMED = "search"
@@ -51,7 +53,7 @@ class Asked:
         if known is not None:
             is_preset = self.model is None and self.space is None
             table = table or template(known, is_preset=is_preset)
-            table["dataset"] = {**_without_place(table.get("dataset")), **known.table()}
+            table["dataset"] = {**without_place(table.get("dataset")), **known.table()}
         elif self.target is not None:
             table = laid_over(table, {"dataset": {"target": str(self.target)}})
         own = self._functions(keeping)
@@ -75,7 +77,7 @@ class Asked:
         given = self.study
         if self.data is not None or not isinstance(given, (str, os.PathLike)):
             return False
-        return Path(given).suffix not in (".toml", ".json", ".yaml", ".yml")
+        return Path(given).suffix not in SUFFIXES
 
     def _begun(self) -> tuple[Path, dict[str, Any] | None]:
         """The study file, and what stands in it as far as it is known without reading it."""
@@ -113,12 +115,6 @@ class Asked:
             return functions.of_file(given)
         own = {"function": given} | ({} if self.fit is None else {"fit": self.fit})
         return functions.handed_over(own, keeping)
-
-
-def _without_place(dataset: Any) -> dict[str, Any]:
-    """``[dataset]`` without what says which data it is of."""
-    given = dataset if isinstance(dataset, Mapping) else {}
-    return {key: one for key, one in given.items() if key not in ("source", "path", "target")}
 
 
 def _check_table(space: Any, where: str) -> None:

@@ -8,6 +8,7 @@ from hpsearch.config import describe
 from hpsearch.errors import HpsearchError
 from hpsearch.search import trials as rows
 from hpsearch.search.budget import ENDED, ending
+from hpsearch.search.storage.facts import ENDED_STATES
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.workspace import Workspace
 from hpsearch.text import decimal, printable
@@ -75,7 +76,7 @@ def _lines(study: OpenStudy) -> list[str]:
     """Trials by state, whether that is all, and the best value."""
     counts, over = study.counts(), ending(study)
     best = rows.find_best(study) if counts.complete else None
-    states = [f"{getattr(counts, key)} {key}" for key in ("complete", "pruned", "failed")]
+    states = [f"{getattr(counts, key)} {key}" for key in ENDED_STATES]
     states += [f"{counts.running} running"] * (counts.running > 0)
     why = f"; {ENDED[over]}" if over is not None else ""
     value = rows.no_best(counts.complete)

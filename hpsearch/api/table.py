@@ -14,13 +14,12 @@ from hpsearch.api.plain import plain
 from hpsearch.config import TrialConfig
 from hpsearch.errors import InputError
 from hpsearch.networks import locate
+from hpsearch.networks.python import FIELDS
 from hpsearch.study_file import SAME_SEARCH, StudyFile
 from hpsearch.text import closest
 
 HERE = Path("search()")
 """Stands for the file's name in messages; paths are relative to the working folder."""
-OWN = ("file", "function", "fit", "sha256", "type")
-"""Keys of ``[space.network.python]`` that are no settings of the model's own."""
 
 
 def template(data: Data, *, is_preset: bool) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def own_space(space: Mapping[str, Any], functions: Mapping[str, str]) -> dict[st
             "space.network: the network is the model that was given; name its settings in space"
             " itself, or leave the model out"
         )
-    if taken := [key for key in OWN if key in space]:
+    if taken := [key for key in FIELDS if key in space]:
         raise InputError(f"space.{taken[0]}: is not free for a setting of your own; rename it")
     ours = {key: one for key, one in space.items() if key in TrialConfig.model_fields}
     own = {key: one for key, one in space.items() if key not in ours}

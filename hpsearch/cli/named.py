@@ -17,16 +17,24 @@ from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.files import write_text
+from hpsearch.formats import SUFFIXES
 from hpsearch.networks.network import is_image
 from hpsearch.parsing import parse
-from hpsearch.services.named import TABLE, Named, Spelling, looks_like, named, place, public_sets
+from hpsearch.services.named import (
+    TABLE,
+    Named,
+    Spelling,
+    looks_like,
+    named,
+    place,
+    public_sets,
+    without_place,
+)
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.template import NETWORKS, study_text, with_keys
 from hpsearch.study_file import StudyFile, apply_override, from_table, load, meant
 from hpsearch.text import closest, nearest, show
 
-SUFFIXES = (".toml", ".json", ".yaml", ".yml")
-"""Endings of study files and recipes."""
 _LONGEST = 95
 """Characters of a new study's name, at most, without what is put behind it."""
 
@@ -233,9 +241,7 @@ def _of_dataset(overrides: Sequence[str]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for one in overrides:
         apply_override(table, one)
-    found = table.get("dataset")
-    named = dict(found) if isinstance(found, dict) else {}
-    return {key: value for key, value in named.items() if key not in ("source", "path", "target")}
+    return without_place(table.get("dataset"))
 
 
 def _is_of(study: StudyFile, source: str, path: Path | None) -> bool:

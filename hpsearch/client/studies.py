@@ -154,7 +154,9 @@ class ServedStudy:
     def fork(
         self, study: StudySource, *, priority: int = 0, key: str | None = None
     ) -> "ServedStudy":
-        """Make a new study, with its trials that are valid there; see :meth:`Client.submit`."""
+        """Make a new study, with its trials that are valid there; see
+        :meth:`hpsearch.client.service.Client.submit`.
+        """
         made = self.client.send(f"{self._path}/fork", study, {"priority": priority}, key)
         return ServedStudy(self.client, str(made["name"]), made)
 

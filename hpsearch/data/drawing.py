@@ -56,6 +56,22 @@ def split(dataset: Dataset, section: DatasetSection) -> Parts:
     return replace(first, others=tuple(others))
 
 
+class Splits:
+    """What :func:`split` gives for the data sections of several networks, each drawn once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        """Args: the data set of all of them."""
+        self._dataset = dataset
+        self._known: dict[str, Parts] = {}
+
+    def __call__(self, section: DatasetSection) -> Parts:
+        """The parts that a section asks for; raises as :func:`split`."""
+        key = section.model_dump_json()
+        if key not in self._known:
+            self._known[key] = split(self._dataset, section)
+        return self._known[key]
+
+
 def _drawn(dataset: Dataset, section: DatasetSection) -> Iterator[tuple[Part, Part]]:
     """The training and the validation part; of a cross-validation those of each fold."""
     x, y = dataset.train()

@@ -9,6 +9,7 @@ from pydantic import Field, Strict, Tag, create_model, model_validator
 from hpsearch.data.arrays import TaskName
 from hpsearch.data.sources import SOURCES, source_class, source_classes
 from hpsearch.data.sources.source import DataPath, Source
+from hpsearch.data.transform import Scale
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.fields import BY_FORM, Bool, Positive, Section, Seed
 from hpsearch.text import show
@@ -54,7 +55,7 @@ class CommonKeys(Section):
     table, ``{ folds = 5, repeats = 1 }``: cross-validation, of small data."""
     split_seed: Seed = 0
     """Seed of the validation split: the same for all trials, whatever their seeds."""
-    scale: Literal["none", "unit", "symmetric", "standardize"] = "symmetric"
+    scale: Scale = "symmetric"
     """Inputs as they are, to [0, 1], to [-1, 1], or by mean and deviation of training examples,
     which is usual for those without a known largest value (all but uint8 and truth values).
     Tables pass it over: their numbers are always scaled by median and quartiles."""

@@ -231,7 +231,9 @@ def _users_modules(packages: Collection[str]) -> list[ModuleType]:
 def _workers_path() -> list[Path]:
     """Where a worker's import looks: what a notebook adds is not there, nor its own folder."""
     asked = python("-c", "import sys; print(*sys.path, sep=chr(0), end='')")
-    done = subprocess.run(asked, env=for_child(), capture_output=True, text=True, check=True)  # noqa: S603  # our own command
+    done = subprocess.run(  # noqa: S603  # our own command
+        asked, env=for_child(), capture_output=True, encoding="utf-8", check=True
+    )
     own = Path(__file__).resolve().parents[1]
     return [own, *(Path(entry).resolve() for entry in done.stdout.split(chr(0)) if entry)]
 

@@ -15,7 +15,8 @@ from hpsearch.networks.network import MOST_WIDTHS, Network, Shape, Size
 from hpsearch.searchable import Located, OwnNames
 from hpsearch.text import show
 
-_FIELDS = ("type", "file", "function", "fit", "sha256")
+FIELDS = ("type", "file", "function", "fit", "sha256")
+"""Keys of ``[space.network.python]`` that are no settings of the model's own."""
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -90,7 +91,7 @@ class Python(Network, OwnNames):
     @property
     def settings(self) -> dict[str, Any]:
         """What the function gets: a table that was chosen has its name as ``type``."""
-        return {key: one for key, one in self.model_dump().items() if key not in _FIELDS}
+        return {key: one for key, one in self.model_dump().items() if key not in FIELDS}
 
     def size(self, shape: Shape, outputs: int) -> Size | None:
         """None: it is counted when the network is built."""
@@ -140,7 +141,7 @@ class Python(Network, OwnNames):
     @classmethod
     def summary(cls, network: Mapping[str, Any]) -> list[str]:
         """The file's name, the function where it is not as usual, and the first settings."""
-        own = {key: one for key, one in network.items() if key not in _FIELDS}
+        own = {key: one for key, one in network.items() if key not in FIELDS}
         words = [Path(network["file"]).stem]
         if network["function"] != cls.model_fields["function"].default:
             words.append(network["function"])

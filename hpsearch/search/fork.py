@@ -25,6 +25,7 @@ from hpsearch.search.recipes import trial_seed
 from hpsearch.search.sampling.pruners import rungs
 from hpsearch.search.storage import Storage
 from hpsearch.search.storage.events import Event
+from hpsearch.search.storage.facts import ENDED_STATES, STATES
 from hpsearch.search.study import OpenStudy, size_of, unlike
 from hpsearch.search_sections import BudgetSection, Grid
 from hpsearch.space import PartialConfig, Space, suggest_config
@@ -77,8 +78,8 @@ class Plan:
     @property
     def by_state(self) -> dict[str, int]:
         """How many trials are taken over, by state."""
-        counts = Counter(rows.STATES[one.trial.state] for one in self.taken)
-        return {state: counts[state] for state in ("complete", "pruned", "failed")}
+        counts = Counter(STATES[one.trial.state] for one in self.taken)
+        return {state: counts[state] for state in ENDED_STATES}
 
     def plain(self) -> dict[str, Any]:
         """How many are taken over and left behind, as JSON."""
@@ -154,7 +155,7 @@ def plan(study: OpenStudy, file: StudyFile) -> Plan:
 def _not_finished(trial: FrozenTrial) -> str | None:
     """Why a trial says nothing of its configuration; None where it does."""
     if not trial.state.is_finished():
-        return rows.STATES[trial.state]
+        return STATES[trial.state]
     if trial.state != TrialState.FAIL:
         return None
     failure = trial.user_attrs.get(attr.FAILURE_KEY)

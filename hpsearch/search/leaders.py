@@ -45,10 +45,11 @@ def leaders(study: OpenStudy, top: int) -> list[Leader]:
     rows.best(study)  # says what is wrong where there is none
     found: list[Leader] = []
     for trial in rows.ranked(study.trials(), study.file.objective.measure):
+        if len(found) == top:
+            break
         config = rows.config(study, trial)
         if config is not None and config not in [one.config for one in found]:
             found.append(Leader(of=str(trial.number), config=config, found=trial.values[0]))
-    found = found[:top]
     if study.file.baseline is not None:
         found.append(Leader(of=BASELINE, config=study.file.baseline, found=None))
     return found

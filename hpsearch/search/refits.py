@@ -37,7 +37,7 @@ def refits_left(
         of: whose configuration.
         wanted: the seeds.
         epochs: how long they train.
-        lost: as of :func:`queue`.
+        lost: as of :func:`hpsearch.search.confirmation.queue`.
     """
     own = refits_of(study, confirmation, of, wanted, epochs)
     over = {

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from hpsearch.config import TrialConfig
+from hpsearch.recipe import Computed
 from hpsearch.search_sections import BudgetSection
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -322,7 +323,7 @@ class Measured(Shape):
 class Precision(Shape):
     """What ``training.precision = "auto"`` has become."""
 
-    chosen: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    chosen: Computed
     measured: Annotated[list[Measured], Field(min_length=1)]
     """The first one chose; those of other devices follow."""
 

@@ -10,6 +10,7 @@ from hpsearch.search import trials as rows
 from hpsearch.search.attributes import DEVICE_KEY, FAILURE_KEY, WORKER_KEY
 from hpsearch.search.budget import counts as uses_place
 from hpsearch.search.confirmation import name_of
+from hpsearch.search.storage.facts import STATES
 from hpsearch.search.storage.reading import utc
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
@@ -75,7 +76,7 @@ def shown(study: OpenStudy, trial: Trial) -> Shown:
     return Shown(
         number=trial.number,
         name=name_of(study, trial),
-        state=rows.STATES[trial.state],
+        state=STATES[trial.state],
         failure=told.get(FAILURE_KEY) and str(told[FAILURE_KEY]),
         value=trial.values[0] if trial.values and is_judged else None,
         counted=uses_place(trial),

@@ -8,7 +8,7 @@ a queued study whose workers were asked to stop is taken for paused (:func:`noti
 
 import time
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, get_args
 
 from hpsearch.errors import InputError
 from hpsearch.search.attributes import SUBMISSION_KEY
@@ -29,7 +29,7 @@ FINAL: tuple[SubmissionState, ...] = ("cancelled", "done")
 """States that no study leaves, unless more is asked of it (:func:`ask_more`)."""
 
 ENDED_BY_ITSELF: tuple[SubmissionState, ...] = ("done",)
-ALL: tuple[SubmissionState, ...] = ("queued", "paused", "cancelled", "done", "failed")
+ALL: tuple[SubmissionState, ...] = get_args(SubmissionState)
 
 
 class StateError(InputError):

@@ -12,6 +12,7 @@ from hpsearch.ranking import rank
 from hpsearch.search import attributes as attr
 from hpsearch.search.budget import ending, seconds_used, stop_requested
 from hpsearch.search.shapes import Kind
+from hpsearch.search.storage.facts import STATES
 from hpsearch.search.study import OpenStudy, size_of
 from hpsearch.space import config_of
 from hpsearch.tasks.interval import measured
@@ -20,13 +21,6 @@ from hpsearch.tasks.metric import Metric
 Trial: TypeAlias = FrozenTrial
 """Optuna's, for layers that do not know Optuna."""
 
-STATES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
 _ATTRIBUTES = (
     attr.PARAMETERS_KEY, attr.MACS_KEY, attr.EPOCHS_KEY, attr.BEST_EPOCH_KEY, attr.VAL_LOSS_KEY,
     attr.SECONDS_KEY, attr.TRAIN_ACCURACY_KEY, attr.TRAIN_VALUE_KEY, attr.GAP_KEY, attr.FOLDS_KEY,
@@ -293,9 +287,14 @@ def live_workers(study: OpenStudy) -> list[dict[str, Any]]:
     that is done, or None), ``last_seen`` (a time in UTC) and ``silent`` (seconds since then by the
     database's clock). Of trials that other programs run by Optuna only the trial is known.
     """
-    found = []
-    for heartbeat in study.storage.heartbeats(study.study_id):
-        trial = study.storage.get_trial(study.trial_id(heartbeat.number))
+    heartbeats = study.storage.heartbeats(study.study_id)
+    running = study.storage.get_all_trials(
+        study.study_id, deepcopy=False, states=(TrialState.RUNNING,)
+    )
+    trials, found = {trial.number: trial for trial in running}, []
+    for heartbeat in heartbeats:
+        if (trial := trials.get(heartbeat.number)) is None:
+            continue  # it has just ended
         worker = trial.user_attrs.get(attr.WORKER_KEY)
         host, _, pid = (worker or "").rpartition(":")
         found.append(

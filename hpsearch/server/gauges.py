@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -13,12 +13,10 @@ from hpsearch import __version__
 from hpsearch.errors import HpsearchError
 from hpsearch.search.database.messages import STORAGE_ERRORS
 from hpsearch.server.board import Snapshot
+from hpsearch.server.described import State
 from hpsearch.server.metrics import Ended
 from hpsearch.server.service import Service
 from hpsearch.workers.gpus import usage
-
-STATES = ("queued", "running", "paused", "cancelled", "done", "failed")
-"""Of studies, as the list of them has it."""
 
 
 def show(service: Service, registry: CollectorRegistry) -> None:
@@ -87,7 +85,7 @@ def _does(slot: Mapping[str, Any]) -> str:
 
 def _studies(rows: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     """How many studies and trials are in which state."""
-    numbers = dict.fromkeys(STATES, 0)
+    numbers = dict.fromkeys(get_args(State), 0)
     for row in rows:
         numbers[row["state"]] = numbers.get(row["state"], 0) + 1
     yield _gauge("hpsearch_studies", "Submitted studies, by state.", "state", numbers)

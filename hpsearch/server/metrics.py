@@ -1,7 +1,7 @@
 """Metrics: what Prometheus is told at ``/metrics``.
 
 Labels have few values, whoever submits what under which name. Here is what is counted where it
-happens; how studies, slots and GPUs stand is read when it is asked for (``standing.py``).
+happens; how studies, slots and GPUs stand is read when it is asked for (``gauges.py``).
 """
 
 import threading
@@ -21,10 +21,8 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from hpsearch.search.storage.facts import ENDED_STATES
 from hpsearch.search.storage.telling import EndedTrial
-
-ENDINGS = ("complete", "pruned", "failed")
-"""How a trial ends that takes a place in its study's budget."""
 
 _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0)
@@ -100,7 +98,7 @@ class Ended:
     """Seconds for which a trial that ended is remembered; clocks of workers may differ by that."""
 
     def __init__(self) -> None:
-        self._counts = dict.fromkeys(ENDINGS, 0)
+        self._counts = dict.fromkeys(ENDED_STATES, 0)
         self._known: dict[int, list[int]] | None = None
         """By study: how many trials had ended in each way, when last looked at."""
         self._seen: deque[tuple[float, int]] = deque()
@@ -134,14 +132,14 @@ class Ended:
             rows: the studies, as lists show them. What they had when first looked at counts not,
                 except of studies that came later.
         """
-        now: dict[int, list[int]] = {row["id"]: [row[key] for key in ENDINGS] for row in rows}
+        now: dict[int, list[int]] = {row["id"]: [row[key] for key in ENDED_STATES] for row in rows}
         before = now if self._known is None else self._known
         changed = []
         for key, counts in now.items():
             more = [new - old for new, old in zip(counts, before.get(key, (0, 0, 0)), strict=True)]
             if any(more):
                 changed.append(key)
-            for ending, number in zip(ENDINGS, more, strict=True):
+            for ending, number in zip(ENDED_STATES, more, strict=True):
                 self._counts[ending] += max(0, number)
         self._known = now
         return changed

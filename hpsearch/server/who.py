@@ -151,9 +151,6 @@ Reader = Annotated[Token, Depends(_asking(Role.READ))]
 Submitter = Annotated[Token, Depends(_asking(Role.SUBMIT))]
 """Who may submit studies, and change their own."""
 
-Admin = Annotated[Token, Depends(_asking(Role.ADMIN))]
-"""Who may do everything."""
-
 
 def may_change(token: Token, user: str | None) -> None:
     """Refuse that somebody changes another one's study, unless it is an administrator.

@@ -182,7 +182,7 @@ def _run(
     """Run a program, as ``subprocess.run`` does, where :func:`end_all` can end it."""
     with subprocess.Popen(  # noqa: S603  # our own program
         words, cwd=folder, env=for_child(told), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
     ) as child:  # fmt: skip
         _running.add(child)
         try:

@@ -21,6 +21,7 @@ from hpsearch.search.reference import reference
 from hpsearch.search.study import OpenStudy
 from hpsearch.services.progress import Progress
 from hpsearch.services.workspace import Workspace
+from hpsearch.workers.slots import THREADS
 
 FIRST = 30.0
 """Seconds that models for comparison wait at most for the first trial to end."""
@@ -31,7 +32,7 @@ MODELS: tuple[str, ...] = ("-m", "hpsearch.workers.reference")
 PATIENCE = 5.0
 """Seconds that the end of a search waits for these models."""
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(THREADS, "1")
 """The environment of models that stand behind the workers."""
 
 

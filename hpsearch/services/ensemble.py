@@ -10,7 +10,7 @@ import numpy as np
 from hpsearch import __version__
 from hpsearch.data.arrays import Progress as Steps
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.drawing import split
+from hpsearch.data.drawing import Splits
 from hpsearch.data.parts import Parts
 from hpsearch.data.section import Folds
 from hpsearch.ensembles import (
@@ -186,15 +186,11 @@ def _asked(
     Raises:
         InputError: fewer than two are left.
     """
-    known: dict[str, Parts] = {}
-    found = list[_Asked]()
+    splits, found = Splits(dataset), list[_Asked]()
     with progress.steps() as report:
         for number, model in enumerate(models):
             report("asking networks", number, len(models))
-            section = model.recipe.dataset.model_dump_json()
-            if section not in known:
-                known[section] = split(dataset, model.recipe.dataset)
-            parts = known[section]
+            parts = splits(model.recipe.dataset)
             try:
                 one = _Asked(model=model, parts=parts, said=_said(model, parts))
             except InputError as error:

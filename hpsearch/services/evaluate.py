@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.config import flat
 from hpsearch.data.dataset import Dataset
-from hpsearch.data.drawing import split
+from hpsearch.data.drawing import Splits
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
 from hpsearch.outputs.test_access import accesses, remember
@@ -271,8 +271,9 @@ def _check_kept(dataset: Dataset, groups: Sequence[Group], chosen: Chosen | None
     found = [(model, group.epochs is not None) for group in groups for model in group.models]
     if chosen is not None:
         found += [(model, chosen.is_refit) for model in chosen.models]
+    splits = Splits(dataset)
     for model, is_refit in found:
-        parts = split(dataset, model.recipe.dataset)
+        parts = splits(model.recipe.dataset)
         # A refit's value is of examples that it was trained on.
         check_kept(model.recipe, parts, model.weights, None if is_refit else model.value)
 

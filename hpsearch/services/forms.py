@@ -14,7 +14,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.section import resolve_path
 from hpsearch.errors import HpsearchError, InputError, ProgramError
 from hpsearch.files import made_beside, utf8
-from hpsearch.formats import read_file
+from hpsearch.formats import SUFFIXES, read_file
 from hpsearch.home import INPUTS, Home
 from hpsearch.naming import given, named
 from hpsearch.parsing import parse
@@ -33,10 +33,7 @@ from hpsearch.training.written import (
 )
 
 _ENDINGS: dict[str, Form] = {
-    ".toml": "recipe",
-    ".json": "recipe",
-    ".yaml": "recipe",
-    ".yml": "recipe",
+    **dict.fromkeys(SUFFIXES, "recipe"),
     ".py": "script",
     ".keras": "keras",
     ".onnx": "onnx",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hpsearch.data.dataset import Dataset, open_test, record_result
-from hpsearch.data.drawing import split
+from hpsearch.data.drawing import Splits
 from hpsearch.data.parts import Parts
 from hpsearch.data.record import Access
 from hpsearch.errors import InputError
@@ -62,9 +62,9 @@ def judge(
         remember: where the access, and afterwards its results, are noted as well.
         compare: told inputs and targets of the test split; gives what is recorded beside.
     """
-    test = open_test(dataset, access)
+    test, splits = open_test(dataset, access), Splits(dataset)
     remember(access, None)
-    results = [_judge(one, split(dataset, one.recipe.dataset), *test) for one in models]
+    results = [_judge(one, splits(one.recipe.dataset), *test) for one in models]
     kept = results[0].task.recorded
     told = {key: [getattr(one, key) for one in results] for key in kept} | {**compare(*test)}
     record_result(dataset, access, told)

@@ -1,6 +1,7 @@
 """Data as somebody names them: a public set, a file or a folder; what they are, and how many."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ class Named:
         """As ``[dataset]`` has it."""
         keys = {"source": self.source, "path": self.path, "target": self.target}
         return {key: value for key, value in keys.items() if value is not None}
+
+
+def without_place(dataset: Any) -> dict[str, Any]:
+    """``[dataset]``, if it is a table, without the keys of :class:`Named`."""
+    given = dataset if isinstance(dataset, Mapping) else {}
+    return {key: one for key, one in given.items() if key not in ("source", "path", "target")}
 
 
 @dataclass(frozen=True, kw_only=True)

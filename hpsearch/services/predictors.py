@@ -19,7 +19,7 @@ from hpsearch.data.tables.column import Column
 from hpsearch.data.tables.fitted import Tabular
 from hpsearch.errors import InputError
 from hpsearch.files import is_saved_model
-from hpsearch.formats import read_file
+from hpsearch.formats import SUFFIXES, read_file
 from hpsearch.home import INPUTS, RECIPE, WEIGHTS, Home
 from hpsearch.outputs.trainings import trained_alike
 from hpsearch.parsing import parse
@@ -47,9 +47,6 @@ if TYPE_CHECKING:  # what is behind it imports TensorFlow
 
 Answer: TypeAlias = "opened.Answer"
 """Examples to probabilities or predictions."""
-
-_TEXTS = (".toml", ".json", ".yaml", ".yml")
-"""Endings of recipes, and of study files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +101,7 @@ def find_predictor(
     if (path / RECIPE).is_file():
         _refuse_option(option, what)
         return _of_chosen(_of_folder(path), workspace.home, progress)
-    if path.suffix in _TEXTS and path.is_file():
+    if path.suffix in SUFFIXES and path.is_file():
         table = read_file(path)
         if "config" in table or path.suffix != ".toml":
             _refuse_option(option, what)

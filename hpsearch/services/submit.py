@@ -31,7 +31,6 @@ from hpsearch.services.upload import Asker
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, from_table
 from hpsearch.text import show
-from hpsearch.training.outcome import Epoch
 
 MOST_GIVEN = 1000
 """Configurations that a study may be given; all that wait are looked at by who watches it."""
@@ -115,12 +114,6 @@ class _Told(Silent):
     def say(self, text: str) -> None:
         """Keeps a line."""
         self.lines.append(text.removeprefix("warning: "))
-
-    def tick(self) -> None:
-        """Shows nothing."""
-
-    def epoch(self, epoch: Epoch, epochs: int) -> None:
-        """Shows nothing."""
 
 
 def submit(request: Request, rules: Rules, storage: Storage, workspace: Workspace) -> Accepted:

@@ -7,7 +7,7 @@ import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 from hpsearch.data.parts import Parts
 from hpsearch.errors import (
@@ -33,7 +33,7 @@ from hpsearch.home import (
     Home,
 )
 from hpsearch.parsing import parse
-from hpsearch.recipe import Recipe, computing_in, dump
+from hpsearch.recipe import Computed, Recipe, computing_in, dump
 from hpsearch.search.attributes import trained_key
 from hpsearch.services.overwriting import is_there
 from hpsearch.services.progress import Progress
@@ -156,7 +156,8 @@ def precision_before(
     folder = output or home.trained(name, recipe.seed, 1)
     if not (folder / RECIPE).exists():
         return None
-    for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
+    precisions: tuple[str, ...] = get_args(Computed)
+    for precision in precisions:
         training = computing_in(recipe.training, precision)
         known = recipe.model_copy(update={"training": training})
         if not _unlike(folder, known, fingerprint):

@@ -9,12 +9,10 @@ from pydantic import Field
 
 from hpsearch.errors import InputError
 from hpsearch.fields import Section
+from hpsearch.files import PLAIN_NAME
 
 PREFIX = "upload:"
 """How ``dataset.path`` of a study file names an upload: "upload:NAME", "upload:OWNER/NAME"."""
-
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-"""The names that uploads may have."""
 
 
 class UnknownUploadError(InputError):
@@ -66,7 +64,7 @@ def path_of(owner: str, name: str) -> str:
 class Upload(Section):
     """A name for a content, and whose it is."""
 
-    name: Annotated[str, Field(pattern=rf"^{NAME}$")]
+    name: Annotated[str, Field(pattern=rf"^{PLAIN_NAME}$")]
     owner: str
     format: str
     """One of :data:`hpsearch.services.received.FORMATS`."""

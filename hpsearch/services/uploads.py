@@ -11,12 +11,11 @@ from pathlib import Path
 
 from hpsearch.data.cache import clear_gone
 from hpsearch.data.dataset import writing
-from hpsearch.files import remove, write_text
+from hpsearch.files import PLAIN_NAME, remove, write_text
 from hpsearch.search.storage import Storage
 from hpsearch.search.submissions import FINAL
 from hpsearch.services.received import DATA
 from hpsearch.services.upload import (
-    NAME,
     PREFIX,
     Asker,
     Limits,
@@ -55,7 +54,7 @@ class Uploads(UploadFolder):
             UnknownUploadError: there is none that the asker may see.
         """
         found = None
-        if re.fullmatch(NAME, name) and re.fullmatch(NAME, owner):
+        if all(re.fullmatch(PLAIN_NAME, one) for one in (name, owner)):
             found = read_name(self.file(owner, name))
         if found is None or not found.is_for(asker):
             known = [one.path for one in self.visible(asker)]

@@ -118,7 +118,7 @@ class _Assigned:
 
     def _start_trainer(self) -> None:
         """Start TensorFlow, before there is anything to do."""
-        trainer = worker._keras_trainer(lambda: None)  # noqa: SLF001  # the one of every worker
+        trainer = worker.keras_trainer(lambda: None)
 
         def settled(settle: Callable[[], None], *, alone: bool = False) -> Trainer:  # noqa: ARG001
             settle()

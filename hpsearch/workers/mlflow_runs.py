@@ -16,6 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from hpsearch.home import INPUTS, WEIGHTS, Home
 from hpsearch.search.budget import ending
+from hpsearch.search.storage.facts import ENDED_STATES
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import find_best
 from hpsearch.workers.told import Told, all_told, chunks, milliseconds
@@ -157,7 +158,7 @@ class Runs:
         if run.info.status != STATUS.get(state):  # which is told last
             state = ""
         metric, epochs = _name(self._study.file.objective.metric), 0
-        if state not in ("complete", "pruned", "failed") and metric in run.data.metrics:
+        if state not in ENDED_STATES and metric in run.data.metrics:
             epochs = max(one.step for one in self._client.get_metric_history(id_, metric))
         return _Known(id=id_, trial=tags.get(f"{_TAG}trial", ""), state=state, epochs=epochs)
 

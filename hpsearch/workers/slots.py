@@ -29,9 +29,9 @@ its limit from here."""
 Count = int | Literal["auto"]
 """A number of workers, from 1, or left to hpsearch."""
 
-_THREADS = (THREADS_VARIABLE, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Who reads them: hpsearch; TensorFlow's oneDNN and anything with OpenMP; NumPy's and SciPy's
-OpenBLAS; NumPy where it was built with MKL."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Who reads them: TensorFlow's oneDNN and anything with OpenMP; NumPy's and SciPy's OpenBLAS; NumPy
+where it was built with MKL."""
 
 
 def device_environment(gpu: Gpu | None) -> dict[str, str]:
@@ -67,7 +67,7 @@ class Slot:
         count = str(self.threads)
         variables = {
             **device_environment(self.gpu),
-            **dict.fromkeys(_THREADS, count),
+            **dict.fromkeys((THREADS_VARIABLE, *THREADS), count),
             # TensorFlow's own defaults; the same as hpsearch.training.devices sets.
             "TF_NUM_INTRAOP_THREADS": count,
             "TF_NUM_INTEROP_THREADS": "1" if self.threads == 1 else "2",

@@ -12,6 +12,7 @@ from hpsearch.recipe import dump
 from hpsearch.search import attributes as attr
 from hpsearch.search import trials as rows
 from hpsearch.search.recipes import recipe_of
+from hpsearch.search.storage.facts import STATES
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial
 from hpsearch.training import curves
@@ -72,7 +73,7 @@ class Told:
         """complete, pruned, failed, running, or interrupted."""
         if self.trial.user_attrs.get(attr.FAILURE_KEY) == Failure.INTERRUPTED:
             return INTERRUPTED
-        return rows.STATES[self.trial.state]
+        return STATES[self.trial.state]
 
     @property
     def params(self) -> dict[str, str]:

@@ -219,7 +219,7 @@ def work(
             settle = partial(settle_precision, study, parts, home, stopper)
             heartbeat = HeartbeatThread(study, presence)
             if trainer is None:
-                makes = kept.makes_trainer or _keras_trainer
+                makes = kept.makes_trainer or keras_trainer
                 trainer_of = partial(makes, settle, alone=carried is not None)
             else:
                 trainer_of = partial(_given, trainer)
@@ -327,8 +327,16 @@ def _given(trainer: Trainer) -> Trainer:
     return trainer
 
 
-def _keras_trainer(settle: Callable[[], None], *, alone: bool = False) -> Trainer:
-    """TensorFlow's, with this worker's share of cores and memory; alone: all of the memory."""
+def keras_trainer(settle: Callable[[], None], *, alone: bool = False) -> Trainer:
+    """Start TensorFlow, with this worker's share of cores and memory; what trains with it.
+
+    Args:
+        settle: settles a study's precision, when TensorFlow has started.
+        alone: with all of the device's memory.
+
+    Raises:
+        InputError: the share in the environment is none.
+    """
     start_tensorflow(_number(THREADS_VARIABLE), None if alone else _number(GPU_MEMORY_VARIABLE))
     settle()
     from hpsearch.training.train import train  # noqa: PLC0415  # needs TensorFlow

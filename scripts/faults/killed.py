@@ -104,7 +104,7 @@ def begin() -> None:
     child.Child.back_off = _back_off  # type: ignore[method-assign]
     objective.CHECKPOINT_EVERY = 0.0
     quick = process.Settings(journal="", beat=0.0, lease=0.0, checkpoint=0.0, epoch=0.0, real=False)
-    worker._keras_trainer = lambda *_, **__: quick.train  # noqa: SLF001
+    worker.keras_trainer = lambda *_, **__: quick.train
     if settings.command == NOBODY:
         vars(publish)["search_figures"] = lambda *_: {}  # nobody looks, and they take longest
     if sys.argv[1] == settings.command:

@@ -62,7 +62,7 @@ class Settings:
         supervise.WORKER = (__file__, "worker")
         write_journal(Path(self.journal))
         if not self.real:
-            worker._keras_trainer = lambda *_, **__: self.train  # noqa: SLF001
+            worker.keras_trainer = lambda *_, **__: self.train
 
     def train(self, recipe: Recipe, parts: Parts, run: Path, watch: Watch) -> Outcome:
         """Train without TensorFlow: each epoch's weights are a digest of the epoch's before.

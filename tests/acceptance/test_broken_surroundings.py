@@ -326,7 +326,7 @@ if "worker" in sys.orig_argv:
     def train(recipe, parts, run, watch):
         raise {error}
 
-    worker._keras_trainer = lambda *_, **__: train
+    worker.keras_trainer = lambda *_, **__: train
 """
 
 

@@ -12,6 +12,17 @@ from hpsearch.clock import Mark
 from hpsearch.errors import InputError, uses_place
 from hpsearch.search.attributes import FIXED_KEY, WORKER_KEY
 
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+"""What the state of a trial is called."""
+ENDED_STATES = tuple(word for state, word in STATES.items() if state.is_finished())
+"""The states of trials that are over."""
+
 LEASE = 120.0
 """Seconds without a heartbeat after which a worker counts as dead, wherever it is."""
 

@@ -24,13 +24,10 @@ from hpsearch.search.shapes import Kind, Submission, typed
 from hpsearch.search.storage import events
 from hpsearch.search.storage.events import EVENTS, OF_UPLOADS, Event, NotedEvent
 from hpsearch.search.storage.facts import Counts
-from hpsearch.search.storage.reading import read_trials
+from hpsearch.search.storage.reading import chunks, read_trials
 from hpsearch.search.storage.repeating import repeatable, unless_done
 from hpsearch.search.storage.rows import counts_where
 from hpsearch.search.storage.summaries import Summaries
-
-_AT_ONCE = 500
-"""Studies that one query names; SQLite takes 999 values at least."""
 
 _LARGEST = 2**31 - 1
 """The largest key that there can be."""
@@ -144,8 +141,8 @@ class Queued(Summaries):
             if names is None:
                 return list(_submitted(session.execute(query)))
             found: list[Submitted] = []
-            for first in range(0, len(names), _AT_ONCE):
-                chosen = study.study_name.in_(names[first : first + _AT_ONCE])
+            for some in chunks(names):
+                chosen = study.study_name.in_(some)
                 found += _submitted(session.execute(query.where(chosen)))
         return sorted(found, key=lambda one: one.study_id)
 
@@ -193,8 +190,8 @@ class Queued(Summaries):
         """How studies stand, by their keys; four queries for each few hundred of them."""
         found: dict[int, Standing] = {}
         with Session(self.engine) as session:
-            for first in range(0, len(study_ids), _AT_ONCE):
-                found |= _standings(session, study_ids[first : first + _AT_ONCE])
+            for keys in chunks(study_ids):
+                found |= _standings(session, keys)
         return found
 
 

@@ -9,7 +9,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
@@ -32,8 +32,10 @@ _PARTS: dict[str, Any] = {
 models SQLAlchemy would make objects again.)"""
 
 CHUNK = 500
-"""Trials whose parts are named in one query: SQLite before 3.32 takes 999 values, and an index is
-used for so many."""
+"""Keys or names that one query names: SQLite before 3.32 takes 999 values, and an index is used for
+so many."""
+
+_Key = TypeVar("_Key", int, str)
 
 _Rows = defaultdict[int, list[Any]]
 """The rows of a table by the key of their trial."""
@@ -74,11 +76,13 @@ def read_trials(
     with Session(engine) as session:
         models.StudyModel.find_or_raise_by_id(study_id, session)
         query = sa.select(_TRIALS).where(of_study)
+        if states is not None:
+            wanted = [state for state in TrialState if state in states]
+            query = query.where(_TRIALS.c.state.in_(wanted))
         trials = list(session.execute(query.where(_TRIALS.c.trial_id > after)))
-        for chunk in _chunks([key for key in included if key <= after]):
+        for chunk in chunks([key for key in included if key <= after]):
             trials += session.execute(query.where(_TRIALS.c.trial_id.in_(chunk)))
         trials.sort(key=lambda row: row.trial_id)
-        trials = [row for row in trials if states is None or row.state in states]
         keys = [row.trial_id for row in trials]
         which = of_study if after < 0 and states is None else keys
         parts = {name: _rows(session, order, which) for name, order in _PARTS.items()}
@@ -100,8 +104,8 @@ def read_trial(engine: sa.Engine, trial_id: int) -> FrozenTrial:
     return _trial(row, parts, TRIAL, TRIAL_SYSTEM)
 
 
-def _chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The keys in parts that fit into a query."""
+def chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+    """Keys, or names, in parts that fit into a query."""
     return (keys[first : first + CHUNK] for first in range(0, len(keys), CHUNK))
 
 
@@ -110,7 +114,7 @@ def _rows(session: Session, order: Any, which: Sequence[int] | sa.ColumnElement[
     found, part = _Rows(list), order.table
     query = sa.select(part).order_by(part.c.trial_id, order)
     queries = (
-        [query.where(part.c.trial_id.in_(chunk)) for chunk in _chunks(which)]
+        [query.where(part.c.trial_id.in_(chunk)) for chunk in chunks(which)]
         if isinstance(which, Sequence)
         else [query.join(_TRIALS, _TRIALS.c.trial_id == part.c.trial_id).where(which)]
     )

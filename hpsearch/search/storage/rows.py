@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from hpsearch.errors import UnreachableError, uses_place
 from hpsearch.search import attributes as attr
 from hpsearch.search.shapes import Sign, typed
-from hpsearch.search.storage.facts import Counts
+from hpsearch.search.storage.facts import STATES, Counts
 
 if not (hasattr(RDBStorage, "_get_prepared_new_trial") and hasattr(RDBStorage, "_get_trials")):
     # Without the first hook new trials would start unlimited, and nobody would notice.
@@ -104,15 +104,11 @@ def counts_where(session: Session, condition: sa.ColumnElement[bool]) -> dict[in
         .where(condition)
         .group_by(trial.study_id, trial.state, attribute.value_json)
     )
-    names = {
-        TrialState.COMPLETE: "complete",
-        TrialState.PRUNED: "pruned",
-        TrialState.RUNNING: "running",
-        TrialState.WAITING: "waiting",
-    }
     found: dict[int, dict[str, int]] = {}
     for study_id, state, failure, number in rows:
-        name = names.get(state) or ("failed" if uses_place(failure_of(failure)) else "uncounted")
+        name = STATES[state]
+        if state == TrialState.FAIL and not uses_place(failure_of(failure)):
+            name = "uncounted"
         counts = found.setdefault(study_id, {})
         counts[name] = counts.get(name, 0) + number
     return {study_id: Counts(**counts) for study_id, counts in found.items()}

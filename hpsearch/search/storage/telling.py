@@ -16,12 +16,10 @@ from sqlalchemy.orm import Session
 from hpsearch.search.attributes import EPOCHS_KEY, SECONDS_KEY, WORKER_KEY
 from hpsearch.search.storage.events import EVENTS, NOTICES, Event, NotedEvent
 from hpsearch.search.storage.events import add as add_event
+from hpsearch.search.storage.facts import STATES
 from hpsearch.search.storage.queued import Queued
+from hpsearch.search.storage.reading import chunks
 from hpsearch.search.storage.repeating import repeatable, unless_done
-
-_WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
-_AT_ONCE = 500
-"""Studies, or trials, that one query names; SQLite takes 999 values at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +28,7 @@ class EndedTrial:
 
     trial_id: int
     state: str
-    """"complete", "pruned" or "failed"."""
+    """One of ``hpsearch.search.storage.facts.ENDED_STATES``."""
     start: float
     """When it started, by its worker's clock, in seconds since 1970."""
     end: float
@@ -95,15 +93,15 @@ class Telling(Queued):
         rows: list[Any] = []
         facts: dict[int, dict[str, Any]] = {}
         with Session(self.engine) as session:
-            for keys in _parts(study_ids):
+            for keys in chunks(study_ids):
                 query = sa.select(trial.trial_id, trial.state, began, ended).where(
                     trial.study_id.in_(keys),
-                    trial.state.in_(_WORDS),
+                    trial.state.in_([state for state in STATES if state.is_finished()]),
                     ended >= since,
                     began.is_not(None),
                 )
                 rows += session.execute(query).all()
-            for keys in _parts([row[0] for row in rows]):
+            for keys in chunks([row[0] for row in rows]):
                 _add_facts(session, keys, facts)
         found = [_ended(row, facts.get(row[0], {})) for row in rows]
         return sorted(found, key=lambda one: one.end)
@@ -222,11 +220,6 @@ class Telling(Queued):
             session.execute(statement)
 
 
-def _parts(keys: Sequence[int]) -> list[Sequence[int]]:
-    """Keys in parts that one query may name."""
-    return [keys[first : first + _AT_ONCE] for first in range(0, len(keys), _AT_ONCE)]
-
-
 def _add_facts(session: Session, keys: Sequence[int], facts: dict[int, dict[str, Any]]) -> None:
     """Add what the workers of trials wrote of them."""
     model = models.TrialUserAttributeModel
@@ -246,7 +239,7 @@ def _ended(row: tuple[int, TrialState, datetime, datetime], facts: dict[str, Any
     length = (end - start).total_seconds()
     return EndedTrial(
         trial_id=trial_id,
-        state=_WORDS[state],
+        state=STATES[state],
         start=start.replace(tzinfo=UTC).timestamp(),
         end=end.replace(tzinfo=UTC).timestamp(),
         seconds=float(seconds) if isinstance(seconds, (int, float)) else length,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
+from hpsearch.files import PLAIN_NAME
 from hpsearch.search.storage.events import Event
 from hpsearch.server import described
 from hpsearch.server.problems import RefusedError
@@ -21,7 +22,7 @@ from hpsearch.server.tokens import Role, Token
 from hpsearch.server.who import Reader, Submitter
 from hpsearch.services.arriving import Arrival
 from hpsearch.services.received import FORMATS
-from hpsearch.services.upload import NAME, Asker, UnknownUploadError, Upload
+from hpsearch.services.upload import Asker, UnknownUploadError, Upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -35,7 +36,7 @@ BLOCK = 2**20
 """Bytes that are written at once."""
 
 Here = Annotated[Service, Depends(service)]
-Name = Annotated[str, Path(pattern=rf"^{NAME}$", description="A name of one's own.")]
+Name = Annotated[str, Path(pattern=rf"^{PLAIN_NAME}$", description="A name of one's own.")]
 Owner = Annotated[
     str | None, Query(pattern=rf"^{USER}$", description="Whose it is; left out, one's own.")
 ]

@@ -89,7 +89,7 @@ def each_member(
 
 
 def total(values: tf.Tensor) -> tf.Tensor:
-    """A batch's sum in float64, in which sums of float32 numbers are all but exact: what is
-    reported does not depend on how many batches one call has.
+    """A batch's sum as float64, in which sums over batches are all but exact: what is reported does
+    not depend on how many batches one call has.
     """
     return tf.cast(tf.reduce_sum(values), tf.float64)

@@ -41,3 +41,20 @@ def test_less_may_be_better_and_there_may_be_no_baseline(open_study: Open, finis
 def test_without_a_complete_trial_there_is_nobody(open_study: Open) -> None:
     with pytest.raises(NoTrialError):
         leaders(open_study(), 3)
+
+
+def test_no_more_trials_are_read_than_it_takes(
+    open_study: Open, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, read = open_study(), list[int]()
+    for value in (0.25, 0.75, 0.5, 0.625):
+        finish(study, value)
+    config = trials.config
+
+    def counted(study: OpenStudy, trial: FrozenTrial) -> object:
+        read.append(trial.number)
+        return config(study, trial)
+
+    monkeypatch.setattr(trials, "config", counted)
+    assert [one.of for one in leaders(study, 2)] == ["1", "3"]
+    assert read == [1, 3]

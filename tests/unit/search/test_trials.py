@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.cli.best import print_best
@@ -152,6 +153,23 @@ def test_a_trial_that_is_not_there(
     assert trials.find(study, 0).number == 0
     with pytest.raises(InputError, match=f"has no trial {number}; it has 1"):
         trials.find(study, number)
+
+
+def test_workers_are_read_by_as_many_queries_however_many_they_are(
+    open_study: Callable[..., OpenStudy],
+) -> None:
+    study, asked = open_study(), list[str]()
+    study.storage.owner = {"worker": "here:1", "device": "CPU"}
+    sa.event.listen(
+        study.storage.engine, "before_cursor_execute", lambda *args: asked.append(args[2])
+    )
+    counts = []
+    for number in range(1, 4):
+        assert claims.claim(study) is not None
+        asked.clear()
+        assert [one["trial"] for one in trials.live_workers(study)] == [*range(number)]
+        counts.append(len(asked))
+    assert len(set(counts)) == 1
 
 
 def test_a_study_in_numbers(open_study: Callable[..., OpenStudy], finish: Finish) -> None:

@@ -1,5 +1,6 @@
 """Programs that run apart: what they refuse, and that they end with the service."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -29,6 +30,13 @@ def test_a_program_that_takes_too_long_is_ended(
     with pytest.raises(UnreachableError, match="mine: takes over"):
         ran(SLEEPS, "mine", "it", tmp_path)
     assert not apart._running
+
+
+def test_what_a_program_says_is_read_whatever_bytes_it_has(tmp_path: Path) -> None:
+    said = r"sys.stderr.buffer.write(b'error: m\xc3\xbcnchen.csv, \xff\n')"
+    words = [sys.executable, "-S", "-c", f"import sys; {said}; sys.exit(2)"]
+    with pytest.raises(InputError, match=re.escape("münchen.csv, \N{REPLACEMENT CHARACTER}")):
+        ran(words, "mine", "it", tmp_path)
 
 
 def test_programs_end_with_the_service(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         monkeypatch.setitem(sys.modules, "hpsearch.training.train", trained)
         monkeypatch.setattr(judging, "open_test", lambda *_: (np.zeros((len(y), 8)), y))
         monkeypatch.setattr(judging, "record_result", lambda *given: told.append(given[-1]))
-        monkeypatch.setattr(judging, "split", lambda *_: fakes.parts(classes=2))
+        monkeypatch.setattr(judging, "Splits", lambda _: lambda _: fakes.parts(classes=2))
         recipe: Any = SimpleNamespace(seed=3, task=task, dataset=None)
         kept = Kept(recipe=recipe, weights=tmp_path / "best.weights.h5", value=0.25)
         data: Any = None

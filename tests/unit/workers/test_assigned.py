@@ -67,7 +67,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         return object()
 
     monkeypatch.setattr(worker, "work", work)
-    monkeypatch.setattr(worker, "_keras_trainer", trainer)
+    monkeypatch.setattr(worker, "keras_trainer", trainer)
     for name in (SUPERVISOR_VARIABLE, ALONE_VARIABLE, ASSIGNED_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     yield made

@@ -269,8 +269,8 @@ def test_tensorflow_is_told_the_slots_share(
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    worker._keras_trainer(list)
-    worker._keras_trainer(list, alone=True)  # nobody is there to take the rest
+    worker.keras_trainer(list)
+    worker.keras_trainer(list, alone=True)  # nobody is there to take the rest
     assert started == [told, (told[0], None)]
 
 
@@ -282,7 +282,7 @@ def test_a_share_that_is_no_number_is_wrong_input(
     monkeypatch.setattr(worker, "start_tensorflow", lambda *_: pytest.fail("started"))
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=f"{name} = '{value}': write a whole number from 1"):
-        worker._keras_trainer(list)
+        worker.keras_trainer(list)
 
 
 def test_an_unknown_study(home: Home) -> None:
