@@ -38,7 +38,7 @@ def open_new_table(
         InputError: columns that are not there, an empty or damaged file.
         UnreachableError: it cannot be read.
     """
-    table, told = open_table(path, named), Told()
+    table, told = open_table(path, named, all_named=False), Told()
     wanted = [column.name for column in takes.columns]
     told.extra = tuple(n for n in other_columns(table, wanted) if n not in keep)
     for name in keep:

@@ -45,16 +45,18 @@ class Delimited(Table):
     Args:
         path: the file, which is there and no binary file.
         named: what the user says of how it is written.
+        all_named: refuse columns without a name.
     """
 
-    def __init__(self, path: Path, named: Named) -> None:
+    def __init__(self, path: Path, named: Named, *, all_named: bool = True) -> None:
         self.path = path
-        self._dialect = dialect.find(path, named)
+        self._dialect = dialect.find(path, named, all_named=all_named)
         self._missing = MISSING.union(named.missing)
         self._kept: dict[str, pl.Series] = {}
         self.names = self._dialect.names
         self.notes = self._dialect.notes
         self.decimal = self._dialect.decimal
+        self.index = self._dialect.index
 
     @functools.cached_property
     def rows(self) -> int:

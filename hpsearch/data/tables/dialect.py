@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from hpsearch.data.tables.files import ending, explained, open_bytes, open_text
+from hpsearch.data.tables.table import INDEX
 from hpsearch.data.tables.values import MISSING
 from hpsearch.errors import InputError
 from hpsearch.text import plural, show
@@ -65,9 +66,11 @@ class Dialect:
     """Characters of one line, in the mean over the first ones."""
     notes: tuple[str, ...]
     """What was found out that is not the usual; one line each."""
+    index: tuple[str, ...] = ()
+    """Columns that are called as programs call an index of rows, or not at all."""
 
 
-def find(path: Path, named: Named) -> Dialect:
+def find(path: Path, named: Named, *, all_named: bool = True) -> Dialect:
     """Find out how a table of text is written, from its first 1,000 rows but for the encoding.
 
     - Encoding: by its byte order mark UTF-8 or UTF-16, else UTF-8 if the whole file is, else
@@ -83,6 +86,8 @@ def find(path: Path, named: Named) -> Dialect:
     Args:
         path: the file, which is there and no binary file.
         named: what the user says, which is not looked at again.
+        all_named: refuse columns without a name, but for the very first; else each is called by
+            its place.
 
     Raises:
         InputError: one column, names missing or twice, no rows, an encoding that does not fit.
@@ -96,7 +101,7 @@ def find(path: Path, named: Named) -> Dialect:
     decimal = named.decimal or _decimal(rows, delimiter)
     missing = MISSING.union(named.missing)
     has_header = _has_header(rows, decimal, missing) if named.header is None else named.header
-    names, notes = _names(path, rows[0]) if has_header else _numbered(width)
+    names, notes = _names(path, rows[0], all_named) if has_header else _numbered(width)
     if named.encoding is None and encoding in ("cp1252", "latin-1"):
         notes += (f"{path.name}: read as {encoding}, as it is not UTF-8",)
     if named.decimal is None and decimal == ",":
@@ -109,6 +114,7 @@ def find(path: Path, named: Named) -> Dialect:
         has_header=has_header,
         row_bytes=len(text) / max(text.count("\n"), text.count("\r"), 1),
         notes=notes,
+        index=_index(names, rows[0]) if has_header else (),
     )
 
 
@@ -229,7 +235,13 @@ def _numbered(width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return names, (f"no names in the first row: columns are {called} (header = true: it has)",)
 
 
-def _names(path: Path, first: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _index(names: tuple[str, ...], first: list[str]) -> tuple[str, ...]:
+    return tuple(name for name, own in zip(names, first, strict=True) if INDEX.fullmatch(own))
+
+
+def _names(
+    path: Path, first: list[str], all_named: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names in the first row; where the very first is missing it is called column_1."""
     notes: tuple[str, ...] = ()
     names = list(first)
@@ -237,7 +249,9 @@ def _names(path: Path, first: list[str]) -> tuple[tuple[str, ...], tuple[str, ..
         names[0] = "column_1"
         notes = ("the first column has no name: it is called column_1",)
     for place, name in enumerate(names, 1):
-        if not name:
+        if not name and not all_named:
+            names[place - 1] = f"column_{place}"
+        elif not name:
             raise InputError(
                 f"{path}: column {place} has no name in line 1; name it, or remove it (a delimiter"
                 " at the end of the line makes one)"

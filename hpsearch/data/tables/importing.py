@@ -95,7 +95,9 @@ def load(
     for done, name in enumerate(names):
         progress("reading the columns", done, len(names))
         if name != roles.target and name not in roles.ignore:
-            _gather(where, name, _kept(_cells(tables, name), found), roles, gathered)
+            cells = _kept(_cells(tables, name), found)
+            is_index = name in tables["train"].index
+            _gather(where, name, cells, roles, gathered, is_index=is_index)
     progress("reading the columns", len(names), len(names))
     if not gathered.columns:
         raise InputError(f"{where} has no input columns left; {'; '.join(gathered.notes)}")
@@ -174,7 +176,13 @@ def _kept(cells: Mapping[PartName, Cells], found: Target) -> dict[PartName, Cell
 
 
 def _gather(
-    where: str, name: str, cells: dict[PartName, Cells], roles: Roles, gathered: _Gathered
+    where: str,
+    name: str,
+    cells: dict[PartName, Cells],
+    roles: Roles,
+    gathered: _Gathered,
+    *,
+    is_index: bool,
 ) -> None:
     """Take one column: an input, or group, time or weight."""
     stored: Mapping[PartName, npt.NDArray[np.generic]]
@@ -187,7 +195,9 @@ def _gather(
         gathered.beside |= {f"weight_{part}": values for part, values in stored.items()}
         return
     as_category = name in roles.categorical
-    found = kinds.find(name, list(cells.values()), as_category=as_category, where=where)
+    found = kinds.find(
+        name, list(cells.values()), as_category=as_category, is_index=is_index, where=where
+    )
     gathered.notes += found.notes
     gathered.hints += [(name, hint) for hint in found.hints]
     if name == roles.time:

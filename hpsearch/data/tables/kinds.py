@@ -33,7 +33,12 @@ class Found:
 
 
 def find(
-    name: str, parts: Sequence[Cells], *, as_category: bool = False, where: str = "the table"
+    name: str,
+    parts: Sequence[Cells],
+    *,
+    as_category: bool = False,
+    is_index: bool = False,
+    where: str = "the table",
 ) -> Found:
     """What a column is.
 
@@ -44,13 +49,14 @@ def find(
     - category: all else, truth values, and what Parquet and Arrow call a category.
 
     Ignored are columns that are missing everywhere, numbers that count the rows from 0 or 1 (of at
-    least 20), and texts of which more than 90 % (of at least 50) are different: identifiers or free
-    text.
+    least 20), whole numbers of an index, and texts of which more than 90 % (of at least 50) are
+    different: identifiers or free text.
 
     Args:
         name: of the column.
         parts: its cells in each part.
         as_category: the user says that it is a category, whatever its values look like.
+        is_index: it is called as programs call an index of rows, or not at all.
         where: the table, for messages.
 
     Raises:
@@ -66,7 +72,9 @@ def find(
     if "date" in families:
         times = [dates.naive(cells.values) for cells in parts]
         return Found(column=_date(name, times, ""))
-    return _number(name, parts) or _written_date(name, parts) or _text(name, parts)
+    return (
+        _number(name, parts, is_index=is_index) or _written_date(name, parts) or _text(name, parts)
+    )
 
 
 def _families(name: str, parts: Sequence[Cells], where: str) -> set[Family]:
@@ -90,7 +98,7 @@ def _of(name: str) -> str:
     return f"column {show(name)}"
 
 
-def _number(name: str, parts: Sequence[Cells]) -> Found | None:
+def _number(name: str, parts: Sequence[Cells], *, is_index: bool) -> Found | None:
     if any(cells.first.unparsed().n_unique() > _WRONG_TEXTS for cells in parts):
         return None  # before all are looked at
     present = sum(len(cells.values) - cells.missing for cells in parts)
@@ -102,6 +110,10 @@ def _number(name: str, parts: Sequence[Cells]) -> Found | None:
             column=None,
             notes=(f"{_of(name)} is ignored: it counts the rows; {_wanted(name)}",),
         )
+    if is_index and all(_are_whole(cells) for cells in parts):
+        reason = "whole numbers without a name of their own, as row labels of pandas and R are"
+        cure = "to use it as a number, name it in the file"
+        return Found(column=None, notes=(f"{_of(name)} is ignored: {reason}; {cure}",))
     notes: list[str] = []
     if len(wrong):
         texts = ", ".join(f"{show(text)} ({plural(rows, 'row')})" for text, rows in _counted(wrong))
@@ -134,6 +146,10 @@ def _counts_rows(parts: Sequence[Cells]) -> bool:
     if len(first) < _COUNTED_ROWS or first[0] not in (0, 1) or not _counts(first):
         return False
     return all(_counts(cells.numbers()) for cells in parts)
+
+
+def _are_whole(cells: Cells) -> bool:
+    return all(bool((n == n.floor()).all()) for n in (b.numbers() for b in cells.blocks()))
 
 
 def _counts(numbers: pl.Series) -> bool:

@@ -1,5 +1,6 @@
 """Table: a file of columns that is open for reading, whatever its format."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from hpsearch.data.tables.values import Cells
+
+INDEX = re.compile(r"|Unnamed: 0(\.\d+)?|__index_level_\d+__")
+"""Names of an index of rows: R and pandas write none in text, pandas reads that as "Unnamed: 0",
+and has names of its own in Parquet."""
 
 
 class Table(ABC):
@@ -17,12 +22,14 @@ class Table(ABC):
         names: of its columns, in their order.
         notes: how the file was understood, one line each.
         decimal: what stands between whole and fraction in its texts of numbers.
+        index: columns that are called as programs call an index of rows, or not at all.
     """
 
     path: Path
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     decimal: str = "."
+    index: tuple[str, ...] = ()
 
     @property
     @abstractmethod

@@ -9,7 +9,7 @@ import polars as pl
 
 from hpsearch.data.tables.dialect import Named
 from hpsearch.data.tables.files import explained
-from hpsearch.data.tables.table import Table
+from hpsearch.data.tables.table import INDEX, Table
 from hpsearch.data.tables.values import MISSING, cleaned
 from hpsearch.errors import InputError
 from hpsearch.text import plural, shortened, show
@@ -21,9 +21,10 @@ class Typed(Table):
     Args:
         path: the file, which is there.
         named: of which the missing texts count here.
+        all_named: refuse columns without a name.
     """
 
-    def __init__(self, path: Path, named: Named) -> None:
+    def __init__(self, path: Path, named: Named, *, all_named: bool = True) -> None:
         self.path = path
         self._missing = MISSING.union(named.missing)
         with self._explained():
@@ -34,8 +35,9 @@ class Typed(Table):
             columns = plural(len(self.names), "column")
             raise InputError(f"{path} has {columns}; a target and an input are two")
         for name in self.names:
-            if not name.strip():
+            if all_named and not name.strip():
                 raise InputError(f"{path} has a column without a name; name it, or remove it")
+        self.index = tuple(filter(INDEX.fullmatch, self.names))
         if not self.rows:
             raise InputError(f"{path} has no rows; add some")
 

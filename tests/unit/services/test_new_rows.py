@@ -77,6 +77,22 @@ def test_columns_that_are_not_there_are_named(table: Path) -> None:
         open_new_table(table, TABLE, Named(), keep=("ids",))
 
 
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_columns_without_a_name_are_passed_over(place: int, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    lines = [line.split(",") for line in TEXT.splitlines()]
+    cells = [[*each[:place], str(i) if i else "", *each[place:]] for i, each in enumerate(lines)]
+    path.write_text("\n".join(map(",".join, cells)))
+    pl.read_csv(path, new_columns=[one or " " for one in cells[0]]).write_parquet(
+        tmp_path / "rows.parquet"
+    )
+    for file in (path, tmp_path / "rows.parquet"):
+        examples = open_new_table(file, TABLE, Named())
+        np.testing.assert_array_equal(all_of(examples)[0], STORED)
+        assert {"more", "id"} < set(examples.told.extra)
+        assert len(examples.told.extra) == 3
+
+
 def test_a_decimal_comma_is_found_out(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("c;n\nb;1,5\n;\na;-2\n")
     found, _ = all_of(open_new_table(tmp_path / "rows.csv", TABLE, Named()))

@@ -83,3 +83,16 @@ def test_classes_that_are_said_to_be_some_are_not_called_numbers(tmp_path: Path)
     (told,) = load(path, Named(), Roles(target="y"), None, silent).hints
     assert told.startswith('column "y": read as texts such as "10%"')
     assert load(path, Named(), Roles(target="y"), "classification", silent).hints == ()
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__"])
+def test_an_index_in_any_order_is_no_input(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{i * 7 % 30},{i % 3},{i % 5}.5\n" for i in range(30)]
+    path.write_text(f"{name},a,y\n" + "".join(rows))
+    found = load(path, Named(), Roles(target="y"), None, silent)
+    assert [column.name for column in found.columns] == ["a"]
+    called = name or "column_1"
+    assert any(f'"{called}" is ignored: whole numbers' in note for note in found.notes)
+    kept = load(path, Named(), Roles(target="y", categorical=(called,)), None, silent)
+    assert [column.name for column in kept.columns] == [called, "a"]

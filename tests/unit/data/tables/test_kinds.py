@@ -57,6 +57,18 @@ def test_numbers_that_count_the_rows_are_ignored(
 
 
 @pytest.mark.parametrize(
+    ("values", "is_ignored"),
+    [([7, 3, 5, 3], True), (["7", "3"], True), ([7.5, 3.0], False), (["b", "a"], False)],
+)
+def test_whole_numbers_of_an_index_are_ignored(values: list[object], is_ignored: bool) -> None:
+    found = kinds.find("c", cells(values), is_index=True)
+    assert (found.column is None) is is_ignored
+    assert any("row labels of pandas" in note for note in found.notes) is is_ignored
+    assert kinds.find("c", cells(values)).column is not None
+    assert kinds.find("c", cells(values), is_index=True, as_category=True).column is not None
+
+
+@pytest.mark.parametrize(
     ("distinct", "rows", "is_ignored"),
     [(50, 50, True), (49, 49, False), (90, 100, False), (91, 100, True)],
 )
