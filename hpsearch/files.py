@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -199,7 +200,8 @@ def made_beside(path: Path) -> Iterator[Path]:
     """A name beside ``path`` under which the block makes a file or folder; it is then renamed.
 
     What is at ``path`` gives way in the end. Where the block raises, it stays as it was, and
-    nothing else is left.
+    nothing else is left. Of several processes that make the same at once each has a name of its
+    own, and the last one's stays.
 
     Args:
         path: where the file or folder is wanted; folders above it are made.
@@ -207,18 +209,41 @@ def made_beside(path: Path) -> Iterator[Path]:
     Raises:
         UnreachableError: no permission, a full disk and the like.
     """
-    partial = path.with_name(f".partial.{path.name}")
+    partial = path.with_name(f".partial.{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove(partial)  # of one that was killed
+        remove(partial)  # of one that was killed, and had this number
+        _tidy_beside(path)
         yield partial
-        _rename(partial, path)
+        with locked(path.parent):
+            _rename(partial, path)
     except OSError as error:
         reason = error.strerror or error
         raise UnreachableError(f"{path}: cannot be written: {reason}") from None
     finally:
         with contextlib.suppress(OSError):
             remove(partial)
+
+
+def _tidy_beside(path: Path) -> None:
+    """Remove what killed processes left of :func:`made_beside`, as far as it may be removed."""
+    begun = re.compile(rf"\.partial\.(\d+)\.{re.escape(path.name)}")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):  # noqa: PTH208  # names are enough
+            known = begun.fullmatch(name)
+            if known and not _runs(int(known[1])):
+                remove(path.with_name(name))
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def check_writable(path: Path) -> None:
