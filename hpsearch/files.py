@@ -1,10 +1,14 @@
 """Files written whole or not at all, and the names that may be written."""
 
 import contextlib
+import fcntl
 import os
+import platform
+import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +18,9 @@ from hpsearch.errors import InputError, UnreachableError
 PLAIN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """Names of files that mean the same everywhere, also in the header of an answer; studies and
 uploads have such, too."""
+
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""Stands for this machine in names: processes of others that share a folder have other numbers."""
 
 BESIDE_MODEL = (".classes.json", ".signature.json")
 """How the names end of files that lie beside a model and begin with its name."""
@@ -148,11 +155,59 @@ def continued_file(path: Path) -> BinaryIO:
 
 
 @contextlib.contextmanager
+def locked(path: Path, *, shared: bool = False) -> Iterator[int | None]:
+    """Hold the system's lock on a file or folder while the block runs, once others let it go.
+
+    The lock ends with its process. Where the path cannot be read or its file system has no locks
+    the block runs without one.
+
+    Args:
+        path: a file or folder that is there.
+        shared: together with others who share it.
+
+    Yields:
+        The open file; None: it cannot be read.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield file
+    finally:
+        os.close(file)
+
+
+def is_held_by_others(path: Path, file: int | None) -> bool:
+    """Whether others hold the lock of a file that this process shares, or it is another file now.
+
+    Args:
+        path: of the file.
+        file: as :func:`locked` gave it.
+    """
+    if file is None:
+        return True
+    try:
+        if not os.path.samestat(os.fstat(file), path.stat()):
+            return True
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        return True
+    except OSError:
+        return False  # no locks here
+    return False
+
+
+@contextlib.contextmanager
 def made_beside(path: Path) -> Iterator[Path]:
     """A name beside ``path`` under which the block makes a file or folder; it is then renamed.
 
     What is at ``path`` gives way in the end. Where the block raises, it stays as it was, and
-    nothing else is left.
+    nothing else is left. Of several processes that make the same at once each has a name of its
+    own, and the last one's stays.
 
     Args:
         path: where the file or folder is wanted; folders above it are made.
@@ -160,18 +215,41 @@ def made_beside(path: Path) -> Iterator[Path]:
     Raises:
         UnreachableError: no permission, a full disk and the like.
     """
-    partial = path.with_name(f".partial.{path.name}")
+    partial = path.with_name(f".partial.{_HOST}.{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove(partial)  # of one that was killed
+        remove(partial)  # of one that was killed, and had this number
+        _tidy_beside(path)
         yield partial
-        _rename(partial, path)
+        with locked(path.parent):
+            _rename(partial, path)
     except OSError as error:
         reason = error.strerror or error
         raise UnreachableError(f"{path}: cannot be written: {reason}") from None
     finally:
         with contextlib.suppress(OSError):
             remove(partial)
+
+
+def _tidy_beside(path: Path) -> None:
+    """Remove what killed processes left of :func:`made_beside`, as far as it may be removed."""
+    begun = re.compile(rf"\.partial\.{_HOST}\.(\d+)\.{re.escape(path.name)}")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):  # noqa: PTH208  # names are enough
+            known = begun.fullmatch(name)
+            if known and not _runs(int(known[1])):
+                remove(path.with_name(name))
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def check_writable(path: Path) -> None:

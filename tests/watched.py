@@ -3,6 +3,7 @@
 # ruff: noqa: PTH100, PTH115, PTH117, PTH118  # a hook sees plain texts, and is asked often
 
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,7 @@ def watch(allowed: Sequence[str], log: str) -> None:
         if event not in _EVENTS:
             return
         for path, folder in _EVENTS[event](*arguments):
-            found = _real(path, folder)
+            found = re.sub(r"(/\.partial)\.\d+\.", r"\1.", _real(path, folder))  # whoever makes it
             inside = any(found == one or found.startswith(one + os.sep) for one in places)
             if event == "os.mkdir" and os.path.lexists(found):
                 continue  # it is refused, or made only where it is not there

@@ -5,7 +5,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from hpsearch.cli.output import say, tell
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import write_text
+from hpsearch.files import is_held_by_others, locked, write_text
 from hpsearch.formats import SUFFIXES
 from hpsearch.networks.network import is_image
 from hpsearch.parsing import parse
@@ -198,7 +198,8 @@ def study_file_of(
 ) -> Iterator[Path]:
     """The study file of named data in the working folder; written where it is not there.
 
-    One that is written goes again where the block finds the data wrong.
+    One that is written goes again where the block finds the data wrong, unless another process
+    has it in use, too.
 
     Args:
         given: a path, or the name of a public set.
@@ -211,11 +212,37 @@ def study_file_of(
         UnreachableError: data that cannot be read, or the file cannot be written.
     """
     new = new_study(given, target, network)
-    if is_there(new.file):
-        _check_same(new, given, network)
-        tell(f"{new.file} is there already, and is run.")
-        yield new.file
-        return
+    with ExitStack() as block:
+        with locked(new.file.parent):  # nobody else writes or removes it meanwhile
+            is_new = not is_there(new.file)
+            if is_new:
+                _write(new, given, network, overrides)
+            held = block.enter_context(locked(new.file, shared=True))
+        if not is_new:
+            _check_same(new, given, network)
+            tell(f"{new.file} is there already, and is run.")
+            yield new.file
+            return
+        try:
+            yield new.file
+        except InputError:
+            with locked(new.file.parent):
+                if is_held_by_others(new.file, held):
+                    raise
+                new.file.unlink(missing_ok=True)  # or it is in the way when the data are mended
+            say(
+                f"Removed {new.file} again. To set a key of its [dataset]: --set dataset.KEY=VALUE;"
+                f" to write one and edit it: {_init(new, given, network, new.file)}"
+            )
+            raise
+
+
+def _write(new: New, given: Path, network: str | None, overrides: Sequence[str]) -> None:
+    """Write a new study file, and tell of it.
+
+    Raises:
+        UnreachableError: it cannot be written.
+    """
     try:
         write_text(new.file, with_keys(new.text, "dataset", _of_dataset(overrides)))
     except UnreachableError as error:
@@ -225,15 +252,6 @@ def study_file_of(
     if new.data.path is None and is_there(given):
         hint += f" with the public set (what is here: ./{given})"
     tell(f"Wrote {new.file}{hint}; edit it to search otherwise: hpsearch run {new.file}")
-    try:
-        yield new.file
-    except InputError:
-        new.file.unlink(missing_ok=True)  # or it would be in the way when the data are mended
-        say(
-            f"Removed {new.file} again. To set a key of its [dataset]: --set dataset.KEY=VALUE; to"
-            f" write one and edit it: {_init(new, given, network, new.file)}"
-        )
-        raise
 
 
 def _of_dataset(overrides: Sequence[str]) -> dict[str, Any]:

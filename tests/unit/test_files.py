@@ -1,5 +1,8 @@
 """Files: what is made under another name is there whole or not at all."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,10 +57,37 @@ def test_an_error_leaves_what_was_there_and_nothing_else(
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    fill(tmp_path / ".partial.model", "half")
+    with subprocess.Popen([sys.executable, "-c", ""]) as over:
+        over.wait()
+    for pid in (over.pid, os.getpid(), 10**30):
+        fill(tmp_path / f".partial.{pid}.model", "half")
+    others = (f".partial.{os.getppid()}.model", f".partial.{over.pid}.other-model")
+    for name in others:  # of one that runs, and of something else
+        fill(tmp_path / name, "half")
     with made_beside(tmp_path / "model") as partial:
         assert not partial.exists()
         fill(partial, "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"model", *others}
+
+
+@pytest.mark.parametrize("folders", [False, True])
+def test_two_processes_may_make_the_same_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, folders: bool
+) -> None:
+    def put(path: Path, text: str) -> None:
+        if folders:
+            fill(path, text)
+        else:
+            path.write_text(text)
+
+    with made_beside(tmp_path / "model") as first:
+        put(first, "first")
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", os.getppid)
+            with made_beside(tmp_path / "model") as second:
+                put(second, "second")
+    left = tmp_path / "model"
+    assert (left / "inside" if folders else left).read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -70,7 +100,7 @@ def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["a.txt", ".partial.a.txt", ".a.txt.partial"])
+@pytest.mark.parametrize("name", ["a.txt", ".partial.a.txt", f".partial.{os.getpid()}.a.txt"])
 def test_what_a_link_leads_to_is_not_written(tmp_path: Path, name: str) -> None:
     precious = tmp_path / "precious"
     precious.write_text("all that I have")

@@ -1,12 +1,16 @@
 """Data in place of a study file: which file is written for them, and what is refused."""
 
+import fcntl
+import os
 import tomllib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hpsearch.cli import named as cli_named
 from hpsearch.cli.named import is_data, new_study, study_file_of, study_of, typed
 from hpsearch.errors import InputError, UnreachableError
 from hpsearch.study_file import load
@@ -232,4 +236,47 @@ def test_a_folder_that_nobody_may_write_is_told(tmp_path: Path, forbidden: Any) 
         ),
         study_file_of(Path("digits")),
     ):
+        pass
+
+
+def test_a_new_file_that_another_run_has_in_use_stays() -> None:
+    other = ExitStack()
+
+    def fails() -> None:
+        with study_file_of(Path("houses.csv"), "price"):
+            other.enter_context(study_file_of(Path("houses.csv")))
+            raise InputError("--set of the first one alone is wrong")
+
+    with other:
+        with pytest.raises(InputError, match="of the first one"):
+            fails()
+        assert Path("houses.toml").is_file()
+
+
+def test_what_was_put_in_place_of_a_new_file_stays() -> None:
+    def fails() -> None:
+        with study_file_of(Path("houses.csv"), "price") as file:
+            Path("edited.toml").write_text("as an editor saves it")
+            Path("edited.toml").rename(file)
+            raise InputError("no row")
+
+    with pytest.raises(InputError, match="no row"):
+        fails()
+    assert Path("houses.toml").read_text() == "as an editor saves it"
+
+
+def test_one_process_at_a_time_writes_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(*_: object) -> None:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(folder)
+        raise UnreachableError("written by nobody")
+
+    monkeypatch.setattr(cli_named, "write_text", waits)
+    with pytest.raises(UnreachableError, match="by nobody"), study_file_of(Path("digits")):
         pass
