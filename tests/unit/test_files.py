@@ -59,9 +59,16 @@ def test_an_error_leaves_what_was_there_and_nothing_else(
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as over:
         over.wait()
+    with made_beside(tmp_path / "model") as partial:
+        fill(partial, "whole")
+    here = partial.name.removesuffix(f".{os.getpid()}.model")
     for pid in (over.pid, os.getpid(), 10**30):
-        fill(tmp_path / f".partial.{pid}.model", "half")
-    others = (f".partial.{os.getppid()}.model", f".partial.{over.pid}.other-model")
+        fill(tmp_path / f"{here}.{pid}.model", "half")
+    others = (
+        f"{here}.{os.getppid()}.model",
+        f"{here}.{over.pid}.other-model",
+        f".partial.0123abcd.{over.pid}.model",  # of another machine
+    )
     for name in others:  # of one that runs, and of something else
         fill(tmp_path / name, "half")
     with made_beside(tmp_path / "model") as partial:
@@ -100,8 +107,12 @@ def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["a.txt", ".partial.a.txt", f".partial.{os.getpid()}.a.txt"])
+@pytest.mark.parametrize("name", ["a.txt", "its name in the making", ".a.txt.partial"])
 def test_what_a_link_leads_to_is_not_written(tmp_path: Path, name: str) -> None:
+    if name == "its name in the making":
+        with made_beside(tmp_path / "a.txt") as partial:
+            partial.touch()
+        name = partial.name
     precious = tmp_path / "precious"
     precious.write_text("all that I have")
     for target in (precious, tmp_path / "nothing"):
