@@ -77,6 +77,11 @@ def may_write(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=effective)
 
 
+def partial_of(path: Path) -> Path:
+    """What a file or folder is called until it is whole; a process that is killed leaves it."""
+    return path.with_name(f".partial.{path.name}")
+
+
 def write_text(path: Path, text: str, *, makes_folder: bool = True) -> None:
     """Write a text as :func:`write_bytes` does, in UTF-8."""
     write_bytes(path, text.encode("utf-8"), makes_folder=makes_folder)
@@ -114,7 +119,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: no permission, a full disk and the like; nothing is left behind.
     """
-    partial = path.with_name(f".partial.{path.name}")
+    partial = partial_of(path)
     file = new_file(partial)
     try:
         with file:

@@ -18,7 +18,7 @@ from typing import Any
 
 from hpsearch.environment import SHARE_VARIABLE
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import new_file
+from hpsearch.files import new_file, partial_of
 from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 
 EVERY = 5.0
@@ -145,7 +145,7 @@ class Share:
         found = [name for name in names if files.exists(f"{there}/{name}")]
         for name in found:
             self._home.make(folder)
-            beside = folder / f".partial.{name}"
+            beside = partial_of(folder / name)
             new_file(beside).close()  # it would be written to where a link of that name leads
             files.get_file(f"{there}/{name}", str(beside))
             beside.replace(folder / name)

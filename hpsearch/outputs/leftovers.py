@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hpsearch.files import partial_of
 from hpsearch.home import CHECKPOINTS, CURVES, INPUTS, WEIGHTS, Home
 from hpsearch.search.attributes import earlier
 from hpsearch.search.ensemble import ensemble_of
@@ -59,7 +60,7 @@ def tidy(study: OpenStudy, home: Home, keep: int = KEEP, *, share: Share | None 
             share.remove(number, [name for name in spare(number) if name in names])
     for number, folder in _folders(home.study_runs(study.name)):
         for name in spare(number):
-            for file in (folder / name, folder / f".partial.{name}"):  # the latter of a kill
+            for file in (folder / name, partial_of(folder / name)):
                 with contextlib.suppress(OSError):
                     file.unlink()
 

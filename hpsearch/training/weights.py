@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from hpsearch.errors import UnreachableError
-from hpsearch.files import new_file
+from hpsearch.files import new_file, partial_of
 from hpsearch.training import quiet
 
 
@@ -20,7 +20,7 @@ def save(network: keras.Model, path: Path) -> None:
     Raises:
         UnreachableError: no permission, a full disk and the like; nothing is left behind.
     """
-    partial = path.with_name(f".partial.{path.name}")
+    partial = partial_of(path)
     try:
         new_file(partial).close()  # HDF5 would write to where a link of that name leads
         with quiet.keras_copies():

@@ -486,14 +486,14 @@ def test_what_was_locked_at_the_end_is_mended_then(
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """What a supervisor sees of a server, which may be there or not."""
-    real, state = budget.ending, {"away": False}
+    real, state = budget.stop_requested, {"away": False}
 
-    def ending(study: OpenStudy) -> Any:
+    def stop_requested(*given: Any) -> Any:
         if state["away"]:
             raise OperationalError("", {}, Exception("broken"), connection_invalidated=True)
-        return real(study)
+        return real(*given)
 
-    monkeypatch.setattr(module.budget, "ending", ending)
+    monkeypatch.setattr(module.budget, "stop_requested", stop_requested)
     return state
 
 
@@ -781,6 +781,27 @@ def test_at_the_end_of_the_study_workers_finish_by_themselves(run: Run) -> None:
     assert ticks[:10] == [1] * 10
     assert run.log().splitlines() == ["ready", "finished"]
     assert len(run.seen) == 1
+
+
+def test_while_all_workers_run_nobody_asks_whether_the_study_is_over(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, looks, ending = list[OpenStudy](), list[int](), budget.ending
+
+    def counted(study: OpenStudy) -> budget.Ending | None:
+        asked.append(study)
+        return ending(study)
+
+    def meanwhile() -> None:
+        if run.ready():
+            looks.append(len(asked))
+            if len(looks) == 10:
+                run.spend()
+                run.children()[0].terminate()
+
+    monkeypatch.setattr(budget, "ending", counted)
+    assert run(POLITE.replace("143", "0"), meanwhile=meanwhile) == 0
+    assert looks[0] == looks[9] < len(asked)
 
 
 def test_a_study_that_is_over_starts_nobody(run: Run) -> None:
