@@ -1,6 +1,7 @@
 """Errors that a user sees: each says what is wrong and what to do, and carries an exit code."""
 
 from enum import StrEnum
+from pathlib import Path
 
 EXIT_OK = 0
 EXIT_NO_TRIAL = 1
@@ -81,6 +82,23 @@ class InputError(HpsearchError):
 
 class UnknownStudyError(InputError):
     """The storage has no study of that name (2)."""
+
+
+class DamagedWeightsError(InputError):
+    """A file with a network's weights that is damaged, or another network's (2)."""
+
+    def __init__(self, weights: Path, error: Exception) -> None:
+        """Say it.
+
+        Args:
+            weights: the file.
+            error: what came of reading it.
+        """
+        reason = " ".join(str(error).split())[:200]
+        super().__init__(
+            f"{weights}: is damaged, or has the weights of another network ({reason}); remove this"
+            " file, and the same command says how to train it again"
+        )
 
 
 class UnfinishedError(InputError):

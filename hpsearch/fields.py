@@ -39,6 +39,22 @@ def check_name(name: str) -> str:
     return name
 
 
+def of_form(pattern: str, cure: str) -> AfterValidator:
+    """A check of texts: those of another form are refused.
+
+    Args:
+        pattern: a regular expression of the whole text.
+        cure: what to write, for the message.
+    """
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"is not of the right form; write {cure}")
+        return text
+
+    return AfterValidator(check)
+
+
 def parse_duration(value: object) -> object:
     """Turn "2h", "1h30m", "90s" or a plain number of seconds into seconds (float, > 0).
 

@@ -206,15 +206,24 @@ def _numbers(name: str, y: Targets) -> npt.NDArray[np.float64]:
     if y.dtype.kind not in "uif":
         raise InputError(f"{name} holds {y.dtype}; the targets of a regression are numbers")
     numbers = y.astype(np.float64)
-    finite = np.isfinite(numbers)
-    if not finite.all():
+    usable = may_be_targets(numbers)
+    if not usable.all():
         raise InputError(
-            f"{name}: row {int(np.argmin(finite))} (from 0) has NaN or infinity; fix or remove such"
-            " rows"
+            f"{name}: row {int(np.argmin(usable))} (from 0) has NaN, infinity or a value beyond"
+            " float32; fix or remove such rows"
         )
     if y.dtype.kind != "f":
         check_kept(name, len(np.unique(y)), numbers)
     return numbers
+
+
+def may_be_targets(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which targets of a regression have squares that can be added up, shape (n,).
+
+    Args:
+        numbers: the targets, shape (n,).
+    """
+    return np.asarray(np.abs(numbers) <= np.finfo(np.float32).max)
 
 
 def check_kept(name: str, distinct: int, numbers: npt.NDArray[np.float64]) -> None:

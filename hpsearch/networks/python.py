@@ -10,6 +10,7 @@ from pydantic import Field, Strict
 
 from hpsearch.data.tables.column import Kind
 from hpsearch.errors import InputError, UnreachableError
+from hpsearch.fields import of_form
 from hpsearch.networks.imported import imported
 from hpsearch.networks.network import MOST_WIDTHS, Network, Shape, Size
 from hpsearch.searchable import Located, OwnNames
@@ -17,7 +18,8 @@ from hpsearch.text import show
 
 FIELDS = ("type", "file", "function", "fit", "sha256")
 """Keys of ``[space.network.python]`` that are no settings of the model's own."""
-_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_A_NAME = "the name of a function"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +76,14 @@ class Python(Network, OwnNames):
     type: Literal["python"] = "python"
     file: Annotated[str, Strict(), Field(min_length=1), Located()]
     """The Python file, relative to this one; it may import what lies beside it."""
-    function: Annotated[str, Strict(), Field(pattern=_NAME)] = "build"
+    function: Annotated[str, Strict(), of_form(_NAME, _A_NAME)] = "build"
     """The function in it, ``build(config, data) -> keras.Model``. ``config`` has the other keys,
     ``data`` input_shape, outputs, task, class_names, training_rows and, of tables, columns. The
     model takes one input, of tables several as well, and puts out logits or probabilities, or the
     standardised number of a regression; one that comes compiled keeps its loss, metrics and
     optimizer. A table of tables, ``norm = { batch = { ... }, layer = {} }``, is a choice:
     ``config["norm"]["type"]`` says which."""
-    fit: Annotated[str, Strict(), Field(pattern=rf"{_NAME}|^$")] = ""
+    fit: Annotated[str, Strict(), of_form(rf"{_NAME}|", _A_NAME)] = ""
     """A function in it that trains, ``fit(model, data, config, report)``; left out, hpsearch
     does."""
     sha256: Annotated[str, Strict()] = ""

@@ -15,7 +15,7 @@ from hpsearch.data.dataset import Dataset, open_test, record_result
 from hpsearch.data.drawing import Splits
 from hpsearch.data.parts import Parts
 from hpsearch.data.record import Access
-from hpsearch.errors import InputError
+from hpsearch.errors import DamagedWeightsError, InputError
 from hpsearch.figures.confusion import write_confusion
 from hpsearch.figures.residuals import write_residuals
 from hpsearch.figures.thresholds import write_thresholds
@@ -122,13 +122,12 @@ def loading(weights: Path) -> Iterator[None]:
     """What is wrong with weights that are loaded in the block becomes one message.
 
     Raises:
-        InputError: the file is damaged, or of another network.
+        DamagedWeightsError: the file is damaged, or of another network.
     """
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{weights}: is damaged or does not fit its network: {said}") from None
+        raise DamagedWeightsError(weights, error) from None
 
 
 def check_value(recipe: Recipe, parts: Parts, weights: Path, value: float, now: float) -> None:

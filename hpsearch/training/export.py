@@ -19,7 +19,7 @@ from hpsearch.data.parts import Parts
 from hpsearch.data.tables.fitted import Tabular
 from hpsearch.data.tables.raw import coded_columns, known_only, made_up_rows, raw_columns
 from hpsearch.data.target import Standard
-from hpsearch.errors import InputError, ProgramError, UnreachableError
+from hpsearch.errors import DamagedWeightsError, InputError, ProgramError, UnreachableError
 from hpsearch.recipe import Recipe
 from hpsearch.training import layers, model, quiet, raw, users
 from hpsearch.training.engine import evaluation_batch
@@ -216,7 +216,7 @@ def load_weights(network: keras.Model, weights: Path) -> None:
     """Give a network the weights in a file.
 
     Raises:
-        InputError: a damaged file, or the weights of another network.
+        DamagedWeightsError: a damaged file, or the weights of another network.
         UnreachableError: the file cannot be read.
     """
     try:
@@ -226,11 +226,7 @@ def load_weights(network: keras.Model, weights: Path) -> None:
     except PermissionError:
         raise UnreachableError(f"{weights}: cannot be read; check its permissions") from None
     except (OSError, ValueError, KeyError, UserWarning) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{weights}: is damaged, or has the weights of another network ({reason}); train the"
-            " recipe again"
-        ) from None
+        raise DamagedWeightsError(weights, error) from None
 
 
 def portable(network: keras.Model, parts: Parts, form: Form = "keras") -> keras.Model:

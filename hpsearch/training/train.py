@@ -37,6 +37,7 @@ from hpsearch.training import (
 from hpsearch.training.callbacks import Guard, Recorder, of_keras
 from hpsearch.training.checkpoint import Checkpoint
 from hpsearch.training.engine import BEGINNING, Engine, Position
+from hpsearch.training.export import load_weights
 from hpsearch.training.folds import Finished, mean_of
 from hpsearch.training.interrupting import PATIENCE
 from hpsearch.training.networks.python import check_settings, compiled_in
@@ -152,7 +153,7 @@ def logits(
         shape (n, outputs).
     """
     network = model.build_for(recipe, parts)
-    network.load_weights(kept)
+    load_weights(network, kept)
     found = outputs_of(network, parts, x)
     return found if parts.answers is None else parts.answers.restored(found)
 
@@ -175,7 +176,7 @@ def fold_outputs(recipe: Recipe, parts: Parts, kept: Path) -> Iterator[FoldOutpu
     Without a cross-validation there is one. Arguments as of :func:`logits`.
     """
     network = model.build_for(recipe, parts)
-    network.load_weights(kept)
+    load_weights(network, kept)
     left = network.get_weights()
     for fold in parts.folds:
         own = model.build_for(recipe, fold)

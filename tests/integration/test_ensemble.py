@@ -139,7 +139,7 @@ def test_an_ensemble_is_what_its_members_say_by_weight(
         check_script(run_alone(cli.folder / "alone" / "several.py", folder=cli.folder), chosen)
     assert facts["fewer"] == 4
     (line,) = facts["left_out"]
-    assert re.search(r"warning: left out: .*trial-00000.*is damaged or does not fit", line)
+    assert re.search(r"warning: left out: .*trial-00000.*is damaged, or has", line)
 
 
 def check_refit(retrained: dict[str, Any], chosen: dict[str, Any], folder: Path) -> None:

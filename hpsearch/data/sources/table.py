@@ -10,7 +10,7 @@ from hpsearch.data.signature import SourceFiles, source_files
 from hpsearch.data.sources.source import DataPath, Look, Source
 from hpsearch.data.tables.files import ending, files_of, holds_table
 from hpsearch.errors import InputError
-from hpsearch.fields import Bool
+from hpsearch.fields import Bool, of_form
 from hpsearch.presets.sizes import Sizes
 
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -46,7 +46,9 @@ target = "target"            # the column to predict
     """Of a table: when each example was (dates or numbers): the newest are test and validation."""
     weight: ColumnName | None = None
     """Of a table: how much each example counts (numbers from 0)."""
-    delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] | None = None
+    delimiter: (
+        Annotated[str, of_form(r'[^"\r\n]', 'one character that is no quote, such as ";"')] | None
+    ) = None
     """Of a table of text: the character between two fields; left out, it is found out."""
     decimal: Literal[".", ","] | None = None
     """Of a table of text: what stands before a fraction; left out, it is found out."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hpsearch.data.arrays import PartName, TaskName, check_kept
+from hpsearch.data.arrays import PartName, TaskName, check_kept, may_be_targets
 from hpsearch.data.tables.hints import meant
 from hpsearch.data.tables.values import Cells
 from hpsearch.errors import InputError
@@ -141,8 +141,8 @@ def _values(of: str, cells: Cells) -> npt.NDArray[np.float64]:
             ' dataset.task = "classification"'
         )
     values = cells.floats()
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values)))
+    if not (usable := may_be_targets(values)).all():
+        row = int(np.argmin(usable))
         raise InputError(f"{of} has the value {values[row]}; correct it, or leave that row out")
     if np.abs(values).max() >= _EXACT:
         whole = cells.values.cast(pl.Int128, strict=False)

@@ -55,6 +55,10 @@ DAMAGED = {
     "nan": ({"x_train": np.array([[1.0], [2.0], [np.nan], [3.0]])}, "row 2"),
     "infinite": ({"x_train": np.array([[1.0], [np.inf], [2.0], [3.0]])}, "row 1"),
     "beyond float32": ({"x_train": np.array([[1.0], [2.0], [3.0], [1e300]])}, "row 3"),
+    "a target beyond float32": (
+        {"y_train": np.array([0.5, 1.0, -1e300, 2.0]), "class_names": None},
+        "y_train: row 2 (from 0) has NaN, infinity or a value beyond float32",
+    ),
     "objects": ({"x_train": np.zeros((4, 3), object)}, "object, not numbers"),
     "complex": ({"x_train": np.zeros((4, 3), complex)}, "complex128, not numbers"),
     "texts": ({"x_train": np.zeros((4, 3), "U3")}, "not numbers"),

@@ -54,7 +54,10 @@ def test_a_summary_names_file_function_and_settings() -> None:
             "is a range, but only a plain value fits here",
         ),
         ({"a.b": 1}, '"a.b": a setting\'s name has letters, digits and _; change it'),
-        ({"function": "no name"}, 'network.function = "no name"'),
+        (
+            {"function": "no name"},
+            '"no name" is not of the right form; write the name of a function',
+        ),
         ({"rate": float("nan")}, "network.rate = NaN is not finite; write a finite number"),
     ],
 )

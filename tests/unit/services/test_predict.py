@@ -235,6 +235,7 @@ def test_how_a_table_is_written_can_be_said(place: Place, classes: Path, tmp_pat
         ("dataset.path=x", "cannot be set here; known: dataset.delimiter"),
         ("seed=1", "cannot be set here"),
         ("dataset.decimal=x", "decimal"),
+        ("dataset.delimiter=;;", 'delimiter = ";;" is not of the right form; write one character'),
     ):
         with pytest.raises(InputError, match=says):
             place.predict(classes, data, overrides=[wrong])

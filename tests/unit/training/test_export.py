@@ -19,6 +19,7 @@ from hpsearch.networks.dense import Activation
 from hpsearch.recipe import Recipe
 from hpsearch.training import export, model, weights
 from hpsearch.training.export import load_weights, portable, write_model
+from hpsearch.training.train import validated
 
 Make = Callable[..., Recipe]
 FULL: dict[str, Any] = {
@@ -194,5 +195,8 @@ def test_weights_that_are_damaged_or_of_another_network(
     with pytest.raises(InputError, match=r"best\.weights\.h5: is damaged, or has"):
         load_weights(network, other)
     other.write_bytes(b"no weights")
-    with pytest.raises(InputError, match="train the recipe again"):
+    told = r"best\.weights\.h5: .*; remove this file, and the same command says how to train it"
+    with pytest.raises(InputError, match=told):
         load_weights(network, other)
+    with pytest.raises(InputError, match=told):
+        validated(recipe, blobs, other)

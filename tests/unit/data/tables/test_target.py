@@ -96,6 +96,7 @@ def test_whole_numbers_are_values_where_the_user_says_so() -> None:
         ([f"n{i}" for i in range(1001)], None, "1,001 classes"),
         ([1.5, float("inf")], None, "has the value inf"),
         ([1.5, float("-inf")], "regression", "has the value -inf"),
+        ([1.5, -1e300], "regression", "has the value -1e+300; correct it"),
         (["1.5", "x"], "regression", 'text "x"'),
         ([*[f"{i}.5" for i in range(30)], "x"], None, 'missing = ["x"]'),
         ([[1], [2]], None, "holds List"),
