@@ -1,7 +1,7 @@
 """What a call of ``hpsearch.search`` asks for, and the study file that it stands for."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Asked:
     space: Mapping[str, Any] | None
     name: str | None
     sections: Mapping[str, Any]
+    others: Sequence[str] = ()
+    """All arguments that are no keys of a study file, for messages."""
 
     def written(self, keeping: Keeping) -> tuple[Path, dict[str, Any] | None]:
         """The study file, and what stands in it; None: it is as it is on the disk.
@@ -61,7 +63,7 @@ class Asked:
             space = plain(table.get("space", {}) if self.space is None else self.space, "space")
             _check_table(space, "space")
             table["space"] = own_space(space, own) if own else space
-        table = laid_over(table, self.sections)
+        table = laid_over(table, self.sections, self.others)
         table |= own_parts(table, own) if own else {}
         if "dataset" not in table:
             raise InputError(

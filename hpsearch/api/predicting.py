@@ -41,6 +41,7 @@ def predicted(
             predict(
                 study, file, place, progress,
                 output=output, trial=trial, ensemble=ensemble, refit=refit,
+                called="data" if given else None,
             )  # fmt: skip
         except InputError as error:
             told = str(error)

@@ -1,5 +1,6 @@
 """``hpsearch.search``: a search from Python, of a study file, a dict, or data and a model."""
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -118,6 +119,7 @@ def search(
     asked = Asked(
         study=study, data=data, target=target, model=model, fit=fit, space=space, name=name,
         sections=sections,
+        others=[key for key in inspect.signature(search).parameters if key != "sections"],
     )  # fmt: skip
     written: Mapping[str, Any] | None = None
     try:

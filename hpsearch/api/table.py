@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,9 @@ def own_parts(table: Mapping[str, Any], functions: Mapping[str, str]) -> dict[st
     return found
 
 
-def laid_over(table: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(
+    table: Mapping[str, Any], sections: Mapping[str, Any], others: Sequence[str] = ()
+) -> dict[str, Any]:
     """A study's table with other keys in place of its own; tables are merged key by key.
 
     A table that says what it is (``type``) is taken as a whole.
@@ -104,6 +106,7 @@ def laid_over(table: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str
     Args:
         table: the study's.
         sections: keys of a study file, with values of Python.
+        others: what may be given beside them, for messages.
 
     Raises:
         InputError: an unknown key, or a value that no study file can have.
@@ -111,7 +114,8 @@ def laid_over(table: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str
     known = [*StudyFile.model_fields]
     for key in sections:
         if key not in known:
-            raise InputError(f"{HERE}: unknown argument {key}; {closest(key, known)}")
+            names = sorted({*known, *others})
+            raise InputError(f"{HERE}: unknown argument {key}; {closest(key, names)}")
     given = {key: plain(one, key) for key, one in sections.items() if one is not None}
     return _merged(table, given)
 

@@ -85,6 +85,8 @@ def print_ensemble(found: Ensembled, takers: str) -> None:
         f" examples that it was chosen by; {name_of(chosen.single)}, the best alone,"
         f" {metric.written(chosen.single_value)}"
     )
+    if metric.written(chosen.single_value) != metric.written(chosen.single.value):
+        out.print("The table has what trials were judged by: of folds their mean.")
     out.print(told_gain(chosen, metric))
     for line in _costs(chosen):
         out.print(line)

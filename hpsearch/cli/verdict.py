@@ -141,7 +141,7 @@ def _print_all(known: Mapping[str, Leader], verdict: Verdict, metric: Metric) ->
             one.name,
             "" if found is None else metric.written(found),
             metric.written(one.mean),
-            "" if found is None else f"{gain(metric, found, one.mean):+.4f}",
+            "" if found is None else _too_good(gain(metric, found, one.mean), metric),
             "" if one.deviation is None else metric.written(one.deviation),
             _ends(one.interval, metric),
             _ends(verdict.differences.get(one.name), metric) + _tie(one, verdict),
@@ -188,6 +188,10 @@ def _ends(interval: Interval | None, metric: Metric) -> str:
     return (
         "" if interval is None else " to ".join(map(metric.written, (interval.low, interval.high)))
     )
+
+
+def _too_good(off: float, metric: Metric) -> str:
+    return f"{'-' if off < 0 else '+'}{metric.written(abs(off))}"
 
 
 def _tie(one: Candidate, verdict: Verdict) -> str:

@@ -89,6 +89,7 @@ def predict(
     keep: Sequence[str] = (),
     overrides: Sequence[str] = (),
     rows: int | None = None,
+    called: str | None = None,
 ) -> Predicted:
     """Predict new examples: classes with their probabilities, or the target of a regression.
 
@@ -109,6 +110,7 @@ def predict(
         overrides: ``dataset.KEY=VALUE``, where a table of text is written otherwise than the
             training data were, or images are to be resized or converted that were not then.
         rows: examples that are in memory at once; None: as many as are quick.
+        called: what the data are called where progress is told; None: by their path.
 
     Raises:
         InputError: no such predictor, data that do not fit it, a file that is another's.
@@ -128,7 +130,7 @@ def predict(
     _check_names(keep, predictor.class_names)
     if output is not None:
         check_writable(output)
-    progress.say(f"Predicting {data} with {predictor.what}.")
+    progress.say(f"Predicting {called or data} with {predictor.what}.")
     answer, first = predictor.load(), None
     if output is None:
         first = _first(predictor, answer, examples)

@@ -22,9 +22,10 @@ def build(config: Any, data: Any) -> Any:  # noqa: ARG001
 
 
 def asked(**given: Any) -> Asked:
-    sections = given.pop("sections", {})
+    sections, others = given.pop("sections", {}), given.pop("others", ())
     names = ("study", "data", "target", "model", "fit", "space", "name")
-    return Asked(sections=sections, **{name: given.get(name) for name in names})
+    known = {name: given.get(name) for name in names}
+    return Asked(sections=sections, others=others, **known)
 
 
 def written(keeping: Keeping, **given: Any) -> dict[str, Any]:
@@ -156,6 +157,10 @@ def test_a_name_follows_from_what_is_searched(keeping: Keeping, tmp_path: Path) 
         (
             {"data": "digits", "sections": {"trainin": {}}},
             "search(): unknown argument trainin; did you mean training?",
+        ),
+        (
+            {"data": "digits", "sections": {"trails": 3}, "others": ["trials"]},
+            "search(): unknown argument trails; did you mean trials?",
         ),
         ({"data": "digits", "space": [1]}, "space: is no mapping; write {"),
         ({"data": "digits", "space": {"f": print}}, "space.f: <built-in function print> is no"),

@@ -26,6 +26,7 @@ def test_gain_and_cost_are_told(capsys: pytest.CaptureFixture[str]) -> None:
         "Gain over the best alone: +1.00 points (95 % interval +0.25 to +1.75 points, paired"
         in text
     )
+    assert "The table has what trials were judged by: of folds their mean." in text
     assert "noise" not in text
     assert "Parameters: 90 against 30 (3.0 x)" in text
     assert "2.00 ms for one example, 30.00 ms for 256; of the best alone 1.00 ms" in text

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 import pytest
 from screens import on_terminal
 
-from hpsearch.cli.verdict import print_verdict, read, told_of
+from hpsearch.cli.verdict import _too_good, print_verdict, read, told_of
 from hpsearch.config import TrialConfig, flat
 from hpsearch.search.leaders import BASELINE, Leader
 from hpsearch.search.shapes import ConfirmRequest, Kind
 from hpsearch.search.verdict import Candidate, judge
 from hpsearch.services.confirm import Confirmation
 from hpsearch.study_file import StudyFile
+from hpsearch.tasks.classification import ACCURACY
+from hpsearch.tasks.regression import RMSE
 
 MakeFile = Callable[..., StudyFile]
 
@@ -128,3 +130,8 @@ def test_fewer_values_lose_only_against_more(
     out = capsys.readouterr().out
     assert "Only 4 of 5 runs of trial 1 have a value." in out
     assert "Only 4 of 5 runs of trial 2 have a value." in out
+
+
+def test_what_was_too_good_is_told_in_the_digits_of_its_metric() -> None:
+    assert _too_good(0.1541, ACCURACY) == "+0.1541"
+    assert _too_good(-230.6076, RMSE) == "-230.61"

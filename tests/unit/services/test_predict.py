@@ -488,3 +488,5 @@ def test_progress_tells_the_model_first_and_the_rest_at_the_end(
         f"Predicting {place.folder / 'train.csv'} with the training in {classes}, seed 3.",
         'Ignored columns: "id", "class", "price".',
     ]
+    predict(str(classes), place.folder / "train.csv", place.workspace, told, called="data")
+    assert told.lines[2].startswith("Predicting data with")
