@@ -118,6 +118,9 @@ def _explain_unknown(path: list[Any], location: tuple[Any, ...], model: type[Bas
             f"{word} does not belong in {_key(path[:-1])}; move it to the top, above the first"
             " [table]"
         )
+    for node in _nodes(model, location[:-1]):
+        if word in node.get("elsewhere", {}):
+            return str(node["elsewhere"][word])
     if (inside := _deeper(word, location, model)) is not None:
         return f"{word} is a key of {_key([*path[:-1], *inside])}; move it there"
     return closest(word, _siblings(model, location))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    ConfigDict,
     Field,
     PlainSerializer,
     Strict,
@@ -47,7 +48,19 @@ Computed = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 
 class ObjectiveSection(Section):
-    """``[objective]``: the value that a trial is judged by."""
+    """``[objective]``: the one value that a trial is judged by; ``[budget]`` limits sizes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "elsewhere": {
+                "limits": "write max_parameters or max_macs in [budget]; latency has no limit",
+                "against": (
+                    "trials are judged by one metric alone; to bound the size of networks write"
+                    " max_parameters or max_macs in [budget]"
+                ),
+            }
+        }
+    )
 
     metric: MetricName = "val_accuracy"
     """What trials are judged by; left out, ``val_rmse`` of a regression. Balanced accuracy is the

@@ -188,6 +188,16 @@ SECTIONS = [
         'direction = "maximize"',
         "minimize",
     ),
+    _section(
+        "limits", "[objective]\nlimits = { macs = 5 }", "objective.limits", "max_macs in [budget]"
+    ),
+    _section(
+        "two objectives",
+        '[objective]\nagainst = "parameters"',
+        "objective.against",
+        "one metric alone",
+        "max_parameters",
+    ),
     _section("which epoch", "[objective]\nepoch = 3", "objective.epoch = 3", "best"),
     _section("no trials", "[budget]\ntrials = 0", "budget.trials = 0", "at least 1"),
     _section("trials 1e3", "[budget]\ntrials = 1e3", "budget.trials = 1000.0", "whole number"),
