@@ -20,7 +20,7 @@ Bool = Annotated[bool, Strict()]
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
 Positive = Annotated[int, Strict(), Field(ge=1)]
 
-_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_DURATION = re.compile("".join(rf"(?:(\d{{1,9}}){unit})?" for unit in "dhms"), re.ASCII)
 _SERVER = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^\s\\]*)?", re.ASCII)
 _LONGEST = 100 * 365 * 24 * 3600
 
@@ -56,7 +56,7 @@ def of_form(pattern: str, cure: str) -> AfterValidator:
 
 
 def parse_duration(value: object) -> object:
-    """Turn "2h", "1h30m", "90s" or a plain number of seconds into seconds (float, > 0).
+    """Turn "1d", "2h", "1h30m", "90s" or a plain number of seconds into seconds (float, > 0).
 
     Raises:
         ValueError: anything else, a number of seconds that is not above 0 included.
@@ -64,9 +64,9 @@ def parse_duration(value: object) -> object:
     if isinstance(value, str):
         match = _DURATION.fullmatch(value)
         if not value or match is None:
-            raise ValueError('is not a duration; write "2h", "1h30m", "90s" or a number of seconds')
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        value = hours * 3600 + minutes * 60 + seconds
+            raise ValueError('is not a duration; write "2h", "1d12h", "90s" or a number of seconds')
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        value = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError('is not a duration above 0; write "2h", "90s" or a number of seconds')
     if value > _LONGEST:

@@ -14,6 +14,8 @@ from hpsearch.fields import Section, check_name, parse_duration
     [
         ("2h", 7200),
         ("1h30m", 5400),
+        ("1d", 86_400),
+        ("1d2h3m4s", 93_784),
         ("90s", 90),
         ("1h1m1s", 3661),
         ("90m", 5400),
