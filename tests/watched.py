@@ -41,7 +41,8 @@ def watch(allowed: Sequence[str], log: str) -> None:
         if event not in _EVENTS:
             return
         for path, folder in _EVENTS[event](*arguments):
-            found = re.sub(r"(/\.partial)\.\w+\.\d+\.", r"\1.", _real(path, folder))  # whoever makes it
+            # Whoever makes it.
+            found = re.sub(r"(/\.partial)\.\w+\.\d+\.", r"\1.", _real(path, folder))
             inside = any(found == one or found.startswith(one + os.sep) for one in places)
             if event == "os.mkdir" and os.path.lexists(found):
                 continue  # it is refused, or made only where it is not there

@@ -145,7 +145,8 @@ def test_new_examples_are_handed_to_the_service_as_a_file(
     study: hpsearch.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def predict(name: str, data: Path, *_: Any, output: Path, **options: Any) -> None:
-        asked = {"trial": 1, "ensemble": False, "refit": False, "called": "data"}
+        called = None if data.name == "mine.npy" else "data"
+        asked = {"trial": 1, "ensemble": False, "refit": False, "called": called}
         assert (name, options) == ("study", asked)
         if data.name == "mine.npy":
             raise hpsearch.InputError(f"{data}: is odd")
