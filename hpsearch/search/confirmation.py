@@ -5,7 +5,7 @@ what runs was put there. So the same workers claim, train, checkpoint, resume an
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -83,6 +83,7 @@ def queue(  # noqa: PLR0917  # each is another thing
     *,
     smallest: bool = False,
     lost: Collection[int] = (),
+    check: Callable[[], None] | None = None,
 ) -> int:
     """Put the runs that are not there yet into the confirmation study; how many.
 
@@ -97,19 +98,17 @@ def queue(  # noqa: PLR0917  # each is another thing
         epochs: of a refit: how long it trains.
         smallest: see :attr:`ConfirmRequest.smallest`.
         lost: the numbers of runs that count as not there, though they are complete.
+        check: called where there are such runs, before they are queued; what it raises ends this.
     """
+    jobs = [
+        _job(one, seed, kind, _changes(study, one.config, kind, index, epochs))
+        for index, seed in enumerate(wanted)
+        for one in chosen
+    ]
+    if check is not None and _not_there(confirmation, jobs, lost):
+        check()
     with exclusive(study.storage.url):
-        there = {
-            _identity(t.user_attrs)
-            for t in runs(confirmation)
-            if not t.state.is_finished() or (has_result(t) and t.number not in lost)
-        }
-        jobs = [
-            _job(one, seed, kind, _changes(study, one.config, kind, index, epochs))
-            for index, seed in enumerate(wanted)
-            for one in chosen
-        ]
-        new = [job for job in jobs if _identity(job) not in there]
+        new = _not_there(confirmation, jobs, lost)
         waiting = [waiting_trial(user=job) for job in new]
         confirmation.storage.add_trials(confirmation.study_id, waiting)
         counts = confirmation.counts()
@@ -122,6 +121,18 @@ def queue(  # noqa: PLR0917  # each is another thing
             )
             confirmation.optuna.set_user_attr(attr.REQUEST_KEY, request.model_dump(mode="json"))
     return len(new)
+
+
+def _not_there(
+    confirmation: OpenStudy, jobs: Sequence[dict[str, Any]], lost: Collection[int]
+) -> list[dict[str, Any]]:
+    """The jobs that are neither done nor wait."""
+    there = {
+        _identity(t.user_attrs)
+        for t in runs(confirmation)
+        if not t.state.is_finished() or (has_result(t) and t.number not in lost)
+    }
+    return [job for job in jobs if _identity(job) not in there]
 
 
 def check_kind(study: OpenStudy, kind: Kind) -> None:

@@ -1,7 +1,8 @@
 """Confirming: a study's leaders and its baseline are trained again with new seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hpsearch.data.section import Folds
@@ -13,7 +14,7 @@ from hpsearch.search.shapes import ConfirmRequest, Kind, Submission
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.verdict import Interval, Verdict
 from hpsearch.services.confirmed import confirmed, verdict_on
-from hpsearch.services.jobs import HERE, Means, run_jobs
+from hpsearch.services.jobs import HERE, Means, check_data, run_jobs
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile
@@ -94,7 +95,8 @@ def confirm(
         means: what they are trained with.
 
     Raises:
-        InputError: an unknown study, a confirmation study, or numbers that are too small.
+        InputError: an unknown study, a confirmation study, numbers that are too small, or data
+            that have changed.
         NoTrialError: no trial of the study completed, or no run.
         StoppedError: it was stopped; the same call goes on.
     """
@@ -102,7 +104,10 @@ def confirm(
         raise InputError(f"top = {top}, seeds = {seeds}: at least one leader, with two seeds")
     with workspace.opened() as opened:
         found = load_study(opened, study)
-        asked = ask(found, workspace, top=top, seeds=seeds, new_split=new_split, smallest=smallest)
+        asked = ask(
+            found, workspace, top=top, seeds=seeds, new_split=new_split, smallest=smallest,
+            check=partial(check_data, found, workspace.home, means, progress),
+        )  # fmt: skip
         _say_what_comes(asked, progress)
         run_jobs(asked.runs, workspace, means, progress)
         return _confirmation(found, asked.runs, asked.leaders, asked.request)
@@ -128,6 +133,7 @@ def ask(
     seeds: int | None = None,
     new_split: bool = False,
     smallest: bool | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Asked:
     """Put the runs that confirm a study's leaders into its confirmation study, once each.
 
@@ -138,6 +144,7 @@ def ask(
         seeds: how many.
         new_split: whether splits are new, too.
         smallest: which one is chosen.
+        check: as of :func:`hpsearch.search.confirmation.queue`.
 
     Raises:
         InputError: a confirmation study, or splits that are given.
@@ -163,7 +170,7 @@ def ask(
     runs = confirmation.ensure_confirmation_study(study)
     workspace.record(study)
     new = confirmation.queue(
-        runs, study, chosen, request.seeds, request.kind, smallest=request.smallest
+        runs, study, chosen, request.seeds, request.kind, smallest=request.smallest, check=check
     )
     return Asked(runs=runs, leaders=chosen, request=request, new=new)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpsearch.errors import StoppedError
+from hpsearch.home import Home
 from hpsearch.outputs.leftovers import tidy
 from hpsearch.parsing import parse
 from hpsearch.search.budget import begin_run, ending
@@ -12,7 +13,7 @@ from hpsearch.search.study import OpenStudy
 from hpsearch.search_sections import WorkersSection
 from hpsearch.services.data import opened_data
 from hpsearch.services.plans import chosen_gpus, local_plan
-from hpsearch.services.progress import SearchProgress
+from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.supervise import impatient, supervise
 from hpsearch.services.workspace import Workspace
 from hpsearch.study_file import StudyFile, load_dataset_override
@@ -38,6 +39,18 @@ HERE = Means()
 """All GPUs of this machine, and as many workers as the study says."""
 
 
+def check_data(study: OpenStudy, home: Home, means: Means, progress: Progress) -> None:
+    """Refuse to queue trainings where a study's data are not here, or others are.
+
+    Raises:
+        InputError: they are not the data that the study was started with.
+        UnreachableError: they cannot be read.
+    """
+    section = load_dataset_override(study.file, means.overrides)
+    with progress.steps() as report:
+        open_study_data(study, section, home, report)
+
+
 def run_jobs(
     confirmation: OpenStudy, workspace: Workspace, means: Means, progress: SearchProgress
 ) -> None:
@@ -54,10 +67,8 @@ def run_jobs(
     """
     home = workspace.home
     if means.overrides:
-        moved = load_dataset_override(confirmation.file, means.overrides)
-        with progress.steps() as report:
-            open_study_data(confirmation, moved, home, report)  # refuses other data
-        move_data(confirmation, moved.path)
+        check_data(confirmation, home, means, progress)
+        move_data(confirmation, load_dataset_override(confirmation.file, means.overrides).path)
     mend(confirmation)
     if ending(confirmation) is not None:
         return

@@ -1,7 +1,8 @@
 """The trainings of refits: queued, done, and found again, in the confirmation study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from hpsearch.errors import InputError, NoTrialError, UnfinishedError
 from hpsearch.home import Home
@@ -16,7 +17,7 @@ from hpsearch.search.refits import refits_left, refits_of
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.search.trials import Trial, is_complete
-from hpsearch.services.jobs import Means, run_jobs
+from hpsearch.services.jobs import Means, check_data, run_jobs
 from hpsearch.services.models import Group, Model, kept_model
 from hpsearch.services.progress import Progress, SearchProgress
 from hpsearch.services.refits import Refit
@@ -25,12 +26,16 @@ from hpsearch.text import plural
 
 
 def queue_refits(
-    study: OpenStudy, wanted: Sequence[Refit], place: Home, progress: Progress
+    study: OpenStudy,
+    wanted: Sequence[Refit],
+    place: Home,
+    progress: Progress,
+    check: Callable[[], None] | None = None,
 ) -> tuple[OpenStudy, int]:
     """Put the trainings that are not there into the confirmation study, which is made if need be.
 
     Those whose weights are not in the home any more are trained again: of them nothing else is of
-    use.
+    use. Of the arguments ``check`` is that of :func:`hpsearch.search.confirmation.queue`.
 
     Returns:
         The confirmation study, and how many runs wait that did not before.
@@ -41,7 +46,9 @@ def queue_refits(
     confirmation, new = ensure_confirmation_study(study), 0
     for one in wanted:
         leader, lost = [one.group.leader], _lost(study, confirmation, one, place)
-        own = queue(confirmation, study, leader, one.seeds, Kind.REFIT, one.epochs, lost=lost)
+        own = queue(
+            confirmation, study, leader, one.seeds, Kind.REFIT, one.epochs, lost=lost, check=check
+        )
         new += own
         _say_what_comes(study, confirmation, one, own, lost, progress)
     return confirmation, new
@@ -106,10 +113,12 @@ def refits(
         The groups, with the models that were trained.
 
     Raises:
+        InputError: the data have changed.
         NoTrialError: no training of one of them completed.
         StoppedError: it was stopped; the same call goes on.
     """
-    confirmation, _ = queue_refits(study, wanted, workspace.home, progress)
+    check = partial(check_data, study, workspace.home, means, progress)
+    confirmation, _ = queue_refits(study, wanted, workspace.home, progress, check)
     run_jobs(confirmation, workspace, means, progress)
     trained = []
     for one in wanted:

@@ -25,10 +25,11 @@ from hpsearch.search.recipes import recipe_of, trial_seed
 from hpsearch.search.shapes import Kind
 from hpsearch.search.study import OpenStudy
 from hpsearch.services import refit_runs
+from hpsearch.services.confirm import confirm as services_confirm
 from hpsearch.services.ensembles import chosen_ensemble
 from hpsearch.services.evaluate import Judged
 from hpsearch.services.export import export
-from hpsearch.services.jobs import HERE
+from hpsearch.services.jobs import HERE, check_data
 from hpsearch.services.predictors import find_predictor
 from hpsearch.services.progress import Silent
 from hpsearch.services.refit import ensemble_to_use, refit, refitted
@@ -61,6 +62,7 @@ class Trained:
 def trained(home: Home, monkeypatch: pytest.MonkeyPatch) -> Trained:
     found = Trained(home)
     monkeypatch.setattr(refit_runs, "run_jobs", found.run)
+    monkeypatch.setattr(refit_runs, "check_data", lambda *_: None)  # there are none
     return found
 
 
@@ -120,6 +122,16 @@ def test_the_best_trial_is_trained_again_on_validation_examples_too(
     assert (recipe.seed, recipe.dataset.include_validation) == (seed, True)
     assert (recipe.training.epochs, recipe.training.early_stopping) == (4, False)
     assert recipe.objective.epoch == "last"
+
+
+@pytest.mark.parametrize("asked", [services_confirm, refit])
+def test_of_other_data_nothing_is_queued(
+    study: OpenStudy, place: Workspace, monkeypatch: pytest.MonkeyPatch, asked: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(refit_runs, "check_data", check_data)
+    with pytest.raises(InputError, match="the data on this machine have fingerprint"):
+        asked("study", place, Silent())
+    assert not kinds(study)
 
 
 def test_what_is_there_is_not_trained_again(study: OpenStudy, place: Workspace) -> None:
