@@ -175,6 +175,24 @@ def test_trials_that_have_ended_are_looked_at_once(
     assert [row["number"] for row in live.looked_at(study, known)[1]] == [1]
 
 
+def test_what_a_timeout_needs_is_read_once_a_look(
+    open_study: Callable[..., OpenStudy],
+    finish: Callable[..., FrozenTrial],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, reads = open_study(budget={"trials": 9, "timeout": "1h"}), list[int]()
+    finish(study, 0.5)
+    read = study.storage.trial_summaries
+
+    def noted(study_id: int) -> Any:
+        reads.append(study_id)
+        return read(study_id)
+
+    monkeypatch.setattr(study.storage, "trial_summaries", noted)
+    summary, _ = live.looked_at(study, set())
+    assert (summary["over"], summary["used"], len(reads)) == (None, 0.0, 1)
+
+
 def test_a_study_that_is_removed_ends_its_streams(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     hub = Hub(study.storage, lambda: False)
