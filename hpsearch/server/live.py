@@ -207,7 +207,10 @@ async def _newer(watched: Watched, seen: int) -> float:
     async with watched.newer:
         if watched.version == seen and not watched.is_over:
             try:
-                await asyncio.wait_for(watched.newer.wait(), EVERY)
+                # Not wait_for, which in Python 3.11 waits in another task: where the client goes
+                # just then, the lock is let go of before that task has it again.
+                async with asyncio.timeout(EVERY):
+                    await watched.newer.wait()
             except TimeoutError:
                 return EVERY
     return 0.0

@@ -234,6 +234,25 @@ def test_a_stream_ends_when_its_token_is_revoked(open_study: Callable[..., OpenS
     run(story)
 
 
+def test_clients_may_go_all_at_once() -> None:
+    """Each waits for the lock again, which another one that goes has meanwhile."""
+
+    async def story() -> None:
+        watched = Watched()
+        waiting = [asyncio.create_task(live._newer(watched, 0)) for _ in range(20)]
+        await asyncio.sleep(0.001)
+        async with watched.newer:
+            watched.newer.notify_all()
+            for _ in range(3):  # as often as anyio does where a client goes
+                for one in waiting:
+                    one.cancel()
+                await asyncio.sleep(0)
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(one) for one in ended} <= {asyncio.CancelledError, float}
+
+    run(story)
+
+
 def test_no_more_clients_watch_than_are_allowed(
     open_study: Callable[..., OpenStudy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
