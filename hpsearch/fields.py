@@ -14,7 +14,7 @@ from pydantic import (
     Strict,
 )
 
-from hpsearch.files import PLAIN_NAME
+from hpsearch.files import PLAIN_NAME, PLAIN_NAME_IS
 
 Bool = Annotated[bool, Strict()]
 Seed = Annotated[int, Strict(), Field(ge=0, lt=2**31)]
@@ -28,10 +28,7 @@ _LONGEST = 100 * 365 * 24 * 3600
 def check_name(name: str) -> str:
     """Return a study name that is safe as a file name, else raise ValueError."""
     if not re.fullmatch(PLAIN_NAME, name):
-        raise ValueError(
-            "is not a valid study name; use 1 to 100 letters, digits, '.', '_' or '-', starting"
-            " with a letter or digit"
-        )
+        raise ValueError(f"is not a valid study name; use {PLAIN_NAME_IS}")
     if name.endswith(".confirm"):
         raise ValueError(
             "is the name of a confirmation study; choose one that does not end in .confirm"

@@ -19,6 +19,11 @@ PLAIN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """Names of files that mean the same everywhere, also in the header of an answer; studies and
 uploads have such, too."""
 
+PLAIN_NAME_IS = (
+    "1 to 100 letters (a to z, A to Z), digits, '.', '_' or '-', starting with a letter or digit"
+)
+"""The same for a reader."""
+
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 """Stands for this machine in names: processes of others that share a folder have other numbers."""
 

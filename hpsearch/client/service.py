@@ -11,7 +11,7 @@ from urllib.parse import quote
 from hpsearch.client.connection import WORK, Connection
 from hpsearch.client.logins import Logins, address, checked_token
 from hpsearch.client.sent import StudySource, blocks, body_of, described
-from hpsearch.client.studies import Row, ServedStudy
+from hpsearch.client.studies import Row, ServedStudy, params_of
 from hpsearch.errors import InputError
 
 
@@ -82,13 +82,22 @@ class Client:
         return ServedStudy(self, name)
 
     def submit(
-        self, study: StudySource, *, priority: int = 0, key: str | None = None
+        self,
+        study: StudySource,
+        *,
+        priority: int = 0,
+        webhook: str | None = None,
+        target: float | None = None,
+        key: str | None = None,
     ) -> ServedStudy:
         """Have a study checked, made and queued.
 
         Args:
             study: a study file, or its table; paths in it are those of the service.
             priority: from -100 to 100, the higher, the earlier; above 0 for administrators.
+            webhook: an address that is told of its end, its failure and its target, where the
+                service allows it; None: none is.
+            target: a value of the objective; that it is reached becomes an event. None: none is.
             key: is sent again with the same request, which makes no second study; None: a new one,
                 so that only a lost answer is covered.
 
@@ -96,7 +105,8 @@ class Client:
             InputError: what ``hpsearch run`` would refuse, or the service's rules do.
             UnreachableError: the service, or data that it cannot read.
         """
-        made = self.send("/v1/studies", study, {"priority": priority}, key)
+        asked = {"priority": priority, "webhook": webhook, "target": target}
+        made = self.send("/v1/studies", study, params_of(**asked), key)
         return ServedStudy(self, str(made["name"]), made)
 
     def check(self, study: StudySource) -> Row:

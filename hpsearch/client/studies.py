@@ -56,7 +56,7 @@ class ServedStudy:
         Args:
             learnt: whether with what its trials say of its space, which takes a moment to reckon.
         """
-        return self._row("GET", "", params=_given(learnt=learnt))
+        return self._row("GET", "", params=params_of(learnt=learnt))
 
     def trials(self) -> list[Row]:
         """Its trials, as ``hpsearch trials --json`` prints them."""
@@ -128,7 +128,7 @@ class ServedStudy:
         Args:
             now: end them at once; progress since a trial's last checkpoint is lost.
         """
-        return self._row("POST", "/pause", again=True, params=_given(now=now))
+        return self._row("POST", "/pause", again=True, params=params_of(now=now))
 
     def resume(self) -> Row:
         """Queue it again, where it was paused or has failed."""
@@ -136,7 +136,7 @@ class ServedStudy:
 
     def cancel(self, *, now: bool = False) -> Row:
         """As :meth:`pause`, but for good; what it has found stays."""
-        return self._row("POST", "/cancel", again=True, params=_given(now=now))
+        return self._row("POST", "/cancel", again=True, params=params_of(now=now))
 
     def change(
         self, *, priority: int | None = None, budget: Mapping[str, Any] | None = None
@@ -152,12 +152,19 @@ class ServedStudy:
         return self._row("PATCH", "", again=True, json=given)
 
     def fork(
-        self, study: StudySource, *, priority: int = 0, key: str | None = None
+        self,
+        study: StudySource,
+        *,
+        priority: int = 0,
+        webhook: str | None = None,
+        target: float | None = None,
+        key: str | None = None,
     ) -> "ServedStudy":
         """Make a new study, with its trials that are valid there; see
         :meth:`hpsearch.client.service.Client.submit`.
         """
-        made = self.client.send(f"{self._path}/fork", study, {"priority": priority}, key)
+        asked = {"priority": priority, "webhook": webhook, "target": target}
+        made = self.client.send(f"{self._path}/fork", study, params_of(**asked), key)
         return ServedStudy(self.client, str(made["name"]), made)
 
     def confirm(
@@ -212,7 +219,7 @@ class ServedStudy:
 
     def refitted(self, *, ensemble: bool = False) -> Row:
         """What :meth:`refit` has trained, as ``hpsearch refit --json`` prints it."""
-        return self._row("GET", "/refit", params=_given(ensemble=ensemble))
+        return self._row("GET", "/refit", params=params_of(ensemble=ensemble))
 
     def report(self, file: str | Path) -> Path:
         """Write the page of ``hpsearch report``; where it is."""
@@ -257,7 +264,7 @@ class ServedStudy:
         """
         path, form = Path(file), _format_of(file)
         called = path.name if form == "saved_model" else path.stem
-        params = _given(
+        params = params_of(
             format=form, trial=trial, baseline=baseline, confirmed=confirmed, ensemble=ensemble,
             refit=refit, quantize=quantize, beside=form not in TEXTS,
             file=called if re.fullmatch(PLAIN_NAME, called) else None,
@@ -297,7 +304,7 @@ def _format_of(file: str | Path) -> str:
     return form
 
 
-def _given(**options: str | int | bool | None) -> dict[str, str]:
+def params_of(**options: str | float | bool | None) -> dict[str, str]:
     """Parameters of a request: what is neither None nor False, which a service need not be told."""
     given = {key: one for key, one in options.items() if one is not None and one is not False}
     return {key: "true" if one is True else str(one) for key, one in given.items()}

@@ -35,10 +35,14 @@ ENDED: dict[Ending, str] = {
 """Why a study has ended, for a reader."""
 
 
-def ending(study: OpenStudy) -> Ending | None:
+def ending(study: OpenStudy, known: Sequence[TrialSummary] | None = None) -> Ending | None:
     """Why no further trial should start, or None while there is something left to do.
 
     Places that running trials hold are not spent yet: they may come back.
+
+    Args:
+        study: the study.
+        known: its trials, where they were read just now; None: they are read where that is needed.
     """
     attributes, counts = study.optuna.user_attrs, study.counts()
     budget = study.budget_of(attributes)
@@ -48,7 +52,7 @@ def ending(study: OpenStudy) -> Ending | None:
         return None if counts.waiting or counts.running else "trials"
     if counts.failed < MAX_FAILURES and budget.timeout is None and budget.plateau is None:
         return None
-    trials = study.trial_summaries()
+    trials = study.trial_summaries() if known is None else known
     if len(_failures_since(trials, attributes)) >= MAX_FAILURES:
         return "failures"
     if budget.timeout is not None and seconds_used(trials) >= budget.timeout:

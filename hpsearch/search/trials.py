@@ -327,7 +327,7 @@ def details(study: OpenStudy) -> dict[str, Any]:
         "adopted": sum(one.failure == Failure.ADOPTED for one in summaries),
         "refits": _complete_refits(study),
         "reference": attrs.get(attr.REFERENCE_KEY),
-        "over": ending(study),
+        "over": ending(study, summaries),
         "seconds": round(seconds_used(summaries), 3),
         "stop": stop_requested(study),
         "workers": live_workers(study),

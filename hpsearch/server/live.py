@@ -207,7 +207,10 @@ async def _newer(watched: Watched, seen: int) -> float:
     async with watched.newer:
         if watched.version == seen and not watched.is_over:
             try:
-                await asyncio.wait_for(watched.newer.wait(), EVERY)
+                # Not wait_for, which in Python 3.11 waits in another task: where the client goes
+                # just then, the lock is let go of before that task has it again.
+                async with asyncio.timeout(EVERY):
+                    await watched.newer.wait()
             except TimeoutError:
                 return EVERY
     return 0.0
@@ -234,11 +237,12 @@ def _decided(study: OpenStudy) -> dict[str, Any]:
     """What limits a study, which of its trials is the best, and what was decided of it."""
     best = trials.find_best(study)
     budget, stored = study.budget, study.optuna.user_attrs.get(SUBMISSION_KEY) or {}
-    used = seconds_used(study.trial_summaries()) if budget.timeout else None
+    timed = study.trial_summaries() if budget.timeout else None
+    used = None if timed is None else seconds_used(timed)
     return {
         "budget": budget.model_dump(mode="json"),
         "used": used and _tens(used),
-        "over": ending(study),
+        "over": ending(study, timed),
         "best_trial": None if best is None else best.number,
         "state": stored.get("state"),
         "why": stored.get("why"),

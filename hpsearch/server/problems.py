@@ -23,6 +23,7 @@ from hpsearch.errors import (
     UnknownStudyError,
     UnreachableError,
 )
+from hpsearch.files import PLAIN_NAME, PLAIN_NAME_IS
 from hpsearch.search.database.messages import STORAGE_ERRORS, is_missing, readable_errors
 from hpsearch.search.making import StudyExistsError
 from hpsearch.search.storage import StudyBusyError
@@ -31,6 +32,7 @@ from hpsearch.server.logs import told
 from hpsearch.server.tokens import Token
 from hpsearch.services.submit import KeyReusedError
 from hpsearch.services.upload import BusyError, TooLargeError, UnknownUploadError, UploadKeptError
+from hpsearch.text import show
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -194,9 +196,21 @@ def _of_http(_: Request, error: HTTPException) -> JSONResponse:
 
 def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     """The answer where what was sent has not the form that is asked for."""
-    words = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-    said = "\n".join(line.removeprefix(": ") for line in words)
+    said = "\n".join(map(_said_of, error.errors()))
     return answer(422, said, exit_code=EXIT_INPUT)
+
+
+def _said_of(problem: Mapping[str, Any]) -> str:
+    """What pydantic finds wrong with a key or parameter, with what was given."""
+    key = ".".join(map(str, problem["loc"][1:]))
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; leave it out"
+    if not key or problem["type"] in ("missing", "json_invalid"):
+        return f"{key}: {problem['msg']}".removeprefix(": ")
+    given = f"{key} = {show(problem['input'])}"
+    if PLAIN_NAME in problem.get("ctx", {}).get("pattern", ""):
+        return f"{given} is not a valid name; use {PLAIN_NAME_IS}"
+    return f"{given}: {problem['msg']}"
 
 
 def _fault(request: Request, _: Exception) -> JSONResponse:

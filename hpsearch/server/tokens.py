@@ -137,8 +137,8 @@ class Tokens:
             new = Token(name=name, role=role, digest=digest_of(token), added=now)
         except ValidationError:
             raise InputError(
-                f"NAME = {show(name)} is not a name for a token; use 1 to 40 letters, digits, '.',"
-                " '_' or '-', starting with a letter or digit"
+                f"NAME = {show(name)} is not a name for a token; use 1 to 40 letters (a to z, A to"
+                " Z), digits, '.', '_' or '-', starting with a letter or digit"
             ) from None
 
         def with_new(known: Sequence[Token]) -> Sequence[Token]:

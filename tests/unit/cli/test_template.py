@@ -101,7 +101,7 @@ def test_what_the_template_writes_out_are_the_defaults() -> None:
         ("mine", "digits", "ends in .toml"),
         (".toml", "digits", "ends in .toml"),
         ("-mine.toml", "digits", "is not a valid study name"),
-        ("größe.toml", "digits", "is not a valid study name"),
+        ("größe.toml", "digits", "is not a valid study name; use 1 to 100 letters (a to z"),
         ("mine.confirm.toml", "digits", "does not end in .confirm"),
         ("there.toml", "digits", "already exists; remove it or choose another"),
         ("conv.toml", "table", "is for images, and a table has none"),

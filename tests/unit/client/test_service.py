@@ -160,6 +160,8 @@ def test_the_routes_of_the_contract_are_asked_as_it_says(file: Path) -> None:
         study.change(budget={"trials": 9})
         study.delete()
         client.remove_dataset("a b.csv")
+        client.submit(file, webhook="https://there/x", target=0.0)
+        study.fork(file, target=-0.5)
     assert asked[0][:2] == ("POST", "/v1/studies/small/fork?priority=-1")
     assert asked[0][2] == TEXT.encode()
     assert asked[1][:2] == ("POST", "/v1/studies/small/confirm")
@@ -167,11 +169,16 @@ def test_the_routes_of_the_contract_are_asked_as_it_says(file: Path) -> None:
     assert json.loads(asked[1][2]) == expected
     assert asked[2] == ("POST", "/v1/studies/small/refit", b'{"ensemble":true}')
     assert asked[5] == ("PATCH", "/v1/studies/small", b'{"budget":{"trials":9}}')
-    assert [one[:2] for one in [*asked[3:5], *asked[6:]]] == [
+    assert [one[:2] for one in [*asked[3:5], *asked[6:8]]] == [
         ("GET", "/v1/studies/small/refit"),
         ("GET", "/v1/studies/small/refit?ensemble=true"),
         ("DELETE", "/v1/studies/small"),
         ("DELETE", "/v1/datasets/a%20b.csv"),
+    ]
+    asked_for = [path.partition("?")[2] for _, path, _ in asked[8:]]
+    assert asked_for == [
+        "priority=0&webhook=https%3A%2F%2Fthere%2Fx&target=0.0",
+        "priority=0&target=-0.5",
     ]
 
 

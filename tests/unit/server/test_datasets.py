@@ -293,6 +293,13 @@ def test_an_upload_that_is_cut_off_or_silent_leaves_nothing(
     assert put(served, "cut.csv").status_code == 201
 
 
+def test_a_name_that_none_may_have_is_explained(served: Served) -> None:
+    refused = served.ask("PUT", "/v1/datasets/größe.csv", "submit", content=CSV)
+    assert refused.status_code == 422
+    said = refused.json()["detail"]
+    assert said.startswith('name = "größe.csv" is not a valid name; use 1 to 100 letters (a to z')
+
+
 def test_no_name_query_or_body_makes_a_fault(served: Served) -> None:
     texts = st.text(max_size=20) | st.sampled_from(
         ["..", "%2e%2e", "a" * 101, "\x00", "a/b", "a.csv"]

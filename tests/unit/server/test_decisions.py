@@ -101,11 +101,11 @@ def test_a_study_is_stopped_at_once_where_that_is_asked_for(served: Served) -> N
 NO_BUDGETS: list[tuple[Any, str]] = [
     ({"budget": {"trials": 0}}, "budget.trials = 0 is out of range"),
     ({"budget": {"trials": None}}, "budget.trials"),
-    ({"budget": {"trials": "many"}}, "budget.trials"),
+    ({"budget": {"trials": "many"}}, 'budget.trials = "many": Input'),
     ({"budget": {"trials": 10**30}}, "budget.trials"),
     ({"budget": {"timeout": "soon"}}, "is not a duration"),
     ({"budget": {"timeout": -1}}, "budget.timeout = -1"),
-    ({"budget": {"max_macs": 1}}, "max_macs"),
+    ({"budget": {"max_macs": 1}}, "budget.max_macs: unknown key; leave it out"),
     ({"budget": {}}, "nothing to change"),
     ({}, "nothing to change"),
     ({"budget": None}, "budget"),

@@ -175,6 +175,24 @@ def test_trials_that_have_ended_are_looked_at_once(
     assert [row["number"] for row in live.looked_at(study, known)[1]] == [1]
 
 
+def test_what_a_timeout_needs_is_read_once_a_look(
+    open_study: Callable[..., OpenStudy],
+    finish: Callable[..., FrozenTrial],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study, reads = open_study(budget={"trials": 9, "timeout": "1h"}), list[int]()
+    finish(study, 0.5)
+    read = study.storage.trial_summaries
+
+    def noted(study_id: int) -> Any:
+        reads.append(study_id)
+        return read(study_id)
+
+    monkeypatch.setattr(study.storage, "trial_summaries", noted)
+    summary, _ = live.looked_at(study, set())
+    assert (summary["over"], summary["used"], len(reads)) == (None, 0.0, 1)
+
+
 def test_a_study_that_is_removed_ends_its_streams(open_study: Callable[..., OpenStudy]) -> None:
     study = open_study()
     hub = Hub(study.storage, lambda: False)
@@ -212,6 +230,25 @@ def test_a_stream_ends_when_its_token_is_revoked(open_study: Callable[..., OpenS
         await anext(stream)
         revoked.append(True)
         assert [text async for text in stream] == []
+
+    run(story)
+
+
+def test_clients_may_go_all_at_once() -> None:
+    """Each waits for the lock again, which another one that goes has meanwhile."""
+
+    async def story() -> None:
+        watched = Watched()
+        waiting = [asyncio.create_task(live._newer(watched, 0)) for _ in range(20)]
+        await asyncio.sleep(0.001)
+        async with watched.newer:
+            watched.newer.notify_all()
+            for _ in range(3):  # as often as anyio does where a client goes
+                for one in waiting:
+                    one.cancel()
+                await asyncio.sleep(0)
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(one) for one in ended} <= {asyncio.CancelledError, float}
 
     run(story)
 
