@@ -14,7 +14,9 @@ from hpsearch.reference.reference import Reference, line
 from hpsearch.search import trials as rows
 from hpsearch.search.attributes import trained
 from hpsearch.tasks import metric_of
+from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.interval import measured_words
+from hpsearch.tasks.regression import REGRESSION
 
 
 def best(
@@ -63,13 +65,31 @@ def print_best(row: Mapping[str, Any], metric: str) -> None:
         spread = f"{number(min(values))} to {number(max(values))}"
         mean = number(sum(values) / len(values))
         out.print(f"{len(values)} trials of this configuration: mean {mean} ({spread})")
-    config = dict(row["config"])
+    config = row["config"]
     if not is_whole(config):  # another program has changed it
         out.print("  its configuration is not known; another trial's: hpsearch trials STUDY")
         return
+    config = _acting(config, metric)
     width = 2 + max(map(len, config))
     for key, value in config.items():
         out.print(f"  {key:<{width}}{_told(value)}")
+
+
+def _acting(config: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """A configuration without settings that play no part in it: what is off, or of something else.
+
+    Args:
+        config: a whole one.
+        metric: the study's, which tells a regression.
+    """
+    acting = dict(config)
+    if acting.get("numeric_embedding") != "periodic":
+        acting.pop("embedding_sigma", None)
+    if metric in REGRESSION.metrics and metric not in CLASSIFICATION.metrics:
+        acting.pop("label_smoothing", None)
+    if not any(acting.get("augment", {}).values()):
+        acting.pop("augment", None)
+    return acting
 
 
 def _print_reference(row: Mapping[str, Any], metric: str) -> None:

@@ -12,7 +12,7 @@ from hpsearch.cli.workspace import StorageOption, workspace
 from hpsearch.errors import InputError
 from hpsearch.services import report as service
 from hpsearch.services.overwriting import refuse_to_replace
-from hpsearch.text import size
+from hpsearch.text import plural, size
 
 
 def report(
@@ -48,5 +48,5 @@ def report(
         print_json(found.facts)
         return
     count = found.write(file)
-    say(f"{len(found.rows)} trials, {size(count)}; open it in a browser:")
+    say(f"{plural(len(found.rows), 'trial')}, {size(count)}; open it in a browser:")
     tell(str(file))

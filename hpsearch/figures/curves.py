@@ -95,6 +95,8 @@ def curves_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
         "<extra></extra>"
     )
     notes = [some_of(len(drawn), len(reported))]
+    if any(point.is_of_folds for point in drawn):
+        notes.append("of the first fold of each trial")
     if any(len(point.curve) > most for point in drawn):
         notes.append(f"at most {most} epochs of each")
     return styled(figure, title, subtitle=", ".join(note for note in notes if note))

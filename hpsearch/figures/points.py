@@ -39,6 +39,8 @@ class Point:
     """What a failed trial died of."""
     curve: tuple[tuple[int, float], ...]
     """Reported (epoch, value), in order of the epochs, which count from 1."""
+    is_of_folds: bool = False
+    """Whether the curve is of the first fold alone, and the value of a complete trial the mean."""
     test: float | None
     """The task's headline on the test split, where it was evaluated: accuracy, or RMSE."""
 
@@ -92,6 +94,7 @@ def point(row: Mapping[str, Any], curve: Mapping[int, float], test: float | None
         gap=_finite(row["gap"]),
         failure=row["failure"],
         curve=reported,
+        is_of_folds=bool(row.get("folds")),
         test=_finite(test),
     )
 

@@ -49,6 +49,7 @@ def _curves(title: str, found: Mapping[str, Any], key: str, x: str, y: str) -> g
     classes, of = found["classes"], found["of"]
     if not classes:
         return empty(title, "All examples are of one class.")
+    is_of_ap = key == "precision_recall"  # the area below that curve, and below no other
     hover = f"{x} %{{x:.1%}}<br>{y} %{{y:.1%}}"
     figure = go.Figure(
         [
@@ -56,7 +57,7 @@ def _curves(title: str, found: Mapping[str, Any], key: str, x: str, y: str) -> g
                 x=[point[0] for point in one[key]],
                 y=[point[1] for point in one[key]],
                 mode="lines",
-                name=f"{escape(one['name'])}, AP {one['average_precision']:.3f}",
+                name=escape(one["name"]) + (is_of_ap * f", AP {one['average_precision']:.3f}"),
                 hovertemplate=f"%{{fullData.name}}<br>{hover}<extra></extra>",
             )
             for one in classes

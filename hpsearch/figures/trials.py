@@ -176,9 +176,10 @@ def _best_so_far(records: Sequence[Mark], last: int) -> go.Scatter:
 
 
 def _level(value: float, first: int, last: int) -> go.Scatter:
-    """A line at what boosted trees reach, over all trials."""
+    """A line at what boosted trees reach, over all trials; of one trial it is seen, too."""
+    aside = 0.5 if first == last else 0
     return go.Scatter(
-        x=[first, last],
+        x=[first - aside, last + aside],
         y=[tidy(value)] * 2,
         mode="lines",
         name="boosted trees",
@@ -207,7 +208,7 @@ def time_figure(points: Sequence[Point], metric: Metric) -> go.Figure:
         line.update(mode="lines+markers", line={"shape": "hv", "color": GREEN, "width": 1.5})
         figure.add_trace(line)
     figure.update_layout(
-        xaxis=log_axis("training time (s)", [seconds for _, seconds, _ in known], "~s"),
+        xaxis=log_axis("training time (s)", [seconds for _, seconds, _ in known], "~g"),
         yaxis=value_axis(metric, [value for _, _, value in known]),
     )
     return styled(figure, title, subtitle=some_of(len(drawn), len(known)))

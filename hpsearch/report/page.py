@@ -27,7 +27,7 @@ from hpsearch.tasks.classification import CLASSIFICATION
 from hpsearch.tasks.metric import Metric
 from hpsearch.tasks.results import interval_text, task_of, written
 from hpsearch.tasks.task import Task
-from hpsearch.text import decimal, significant
+from hpsearch.text import decimal, listed, significant
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -275,5 +275,6 @@ _FILTERS = {
         ended,
         download,
         told,
+        listed,
     )
 }

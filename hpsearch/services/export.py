@@ -98,7 +98,7 @@ def export(
         if special is None and trial is None and not baseline and winner_of(found) is not None:
             progress.say(
                 f"This is the search's best trial. Study {study} has a confirmed winner, too:"
-                " --confirmed"
+                " --confirmed (from Python: confirmed=True)"
             )
         if form != "recipe" and chosen.recipe.training.precision == "auto":
             raise InputError(

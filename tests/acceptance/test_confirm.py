@@ -52,7 +52,10 @@ def test_the_first_by_its_mean_wins_and_the_smallest_where_it_is_wanted(cli: Cli
     assert f"trial {smallest}, " in cli("show", "small").stdout
     assert cli.json("show", "small")["confirmed"]["chosen"] == "smallest"
     hinted = cli("export", "small", "-o", "best.json").stderr
-    assert "Study small has a confirmed winner, too: --confirmed" in hinted
+    assert (
+        "Study small has a confirmed winner, too: --confirmed (from Python: confirmed=True)"
+        in hinted
+    )
     written = cli("export", "small", "--confirmed", "-o", "winner.json").stdout
     assert "the smallest that the seeds cannot tell from the first" in written
     provenance = json.loads((cli.folder / "winner.json").read_text())["provenance"]

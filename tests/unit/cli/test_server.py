@@ -340,7 +340,7 @@ def test_a_fork_is_told_as_here(folder: Path, run: Run, monkeypatch: pytest.Monk
 
     def answer(connection: Connection, method: str, path: str, **parts: Any) -> Any:
         if path.endswith("/fork"):
-            assert parts["params"] == {"priority": 0}
+            assert parts["params"] == {"priority": "0"}
             assert json.loads(parts["content"])["budget"] == {"trials": 9}
             return {"name": "small", **plan}
         return ask(connection, method, path, **parts)

@@ -54,3 +54,10 @@ def test_a_short_curve_is_whole_beside_long_ones() -> None:
 def test_without_reports_the_figure_says_so() -> None:
     figure = curves_figure([made(0, state="running", curve=())], ACCURACY)
     assert figure.layout.annotations[0].text == "No trial has reported a value yet."
+
+
+def test_of_folds_it_is_said_whose_curves_these_are() -> None:
+    points = [made(0, 0.4), made(1, 0.1, state="pruned")]
+    assert "fold" not in (curves_figure(points, ACCURACY).layout.title.subtitle.text or "")
+    points.append(made(2, 0.3, is_of_folds=True))
+    assert "first fold" in curves_figure(points, ACCURACY).layout.title.subtitle.text

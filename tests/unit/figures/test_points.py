@@ -46,6 +46,7 @@ def test_a_point_holds_what_the_row_says() -> None:
         "gap": 0.1,
         "failure": None,
         "curve": ((1, 0.25), (2, 0.5)),
+        "is_of_folds": False,
         "test": 0.45,
     }
 

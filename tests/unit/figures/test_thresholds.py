@@ -18,7 +18,8 @@ def test_figures_have_what_was_found() -> None:
     assert list(figures) == ["roc", "precision-recall", "calibration"]
     (roc,) = figures["roc"].data
     assert (roc.x[-1], roc.y[-1]) == (1, 1)
-    assert roc.name.startswith("&lt;i&gt;yes, AP ")
+    assert roc.name == "&lt;i&gt;yes"
+    assert figures["precision-recall"].data[0].name.startswith("&lt;i&gt;yes, AP ")
     (calibration,) = figures["calibration"].data
     assert sum(calibration.customdata) == 4
     assert "expected calibration error" in figures["calibration"].layout.title.subtitle.text

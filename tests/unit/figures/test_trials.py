@@ -271,3 +271,13 @@ def test_blocks_and_dense_layers_of_hybrid_networks_have_a_figure_each() -> None
     assert both.keys() >= {"6-layers", "6-blocks", "6-dense-layers"}
     # Nobody has hidden Dense layers: there is nothing to show.
     assert "6-dense-layers" not in search_figures(points[1:], ACCURACY)
+
+
+def test_one_trial_has_a_line_of_boosted_trees_to_be_seen() -> None:
+    line = trace(history([made(0, 0.4)], ACCURACY, 0.5), "boosted trees")
+    assert line.x[0] < 0 < line.x[1]
+
+
+def test_parts_of_a_second_are_written_as_seconds() -> None:
+    axis = time_figure([made(0, 0.4, seconds=0.5)], ACCURACY).layout.xaxis
+    assert axis.tickformat == "~g"  # "~s" writes 0.5 as 500m

@@ -350,6 +350,8 @@ def test_the_confirmed_winner_is_named(study: OpenStudy) -> None:
     assert "It is the first by its mean; the seeds cannot tell trial 7 from it." in text
     assert "The smallest of these is trial 7: hpsearch confirm study --smallest takes it." in text
     assert "Not confirmed." not in text
+    found = known(study, winner=winner | {"tied": ["0", "7", "8"]})
+    assert "tell trial 7 and trial 8 from it." in " ".join(written(found).text.split())
     small = winner | {"of": "7", "chosen": "smallest"}
     text = " ".join(written(known(study, winner=small)).text.split())
     assert "It is the smallest network that the seeds cannot tell from trial 0, the first" in text

@@ -123,6 +123,38 @@ def test_the_best_says_on_how_many_examples_it_was_measured(
     assert "on 46 validation examples: 95 % interval 0.9229 to 1.0000" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("case", "is_shown"),
+    [
+        (
+            ({}, "val_accuracy"),
+            {"label_smoothing": True, "embedding_sigma": False, "augment": False},
+        ),
+        (({}, "val_rmse"), {"batch_size": True, "label_smoothing": False}),
+        (({}, "val_loss"), {"label_smoothing": True}),  # a metric of both tasks
+        (({"numeric_embedding": "periodic"}, "val_accuracy"), {"embedding_sigma": True}),
+        (
+            ({"augment": {"flip": False, "translate": 2}}, "val_accuracy"),
+            {"translate 2": True, "flip": True},
+        ),
+    ],
+)
+def test_settings_that_play_no_part_in_the_best_are_not_shown(
+    open_study: Callable[..., OpenStudy],
+    finish: Finish,
+    capsys: pytest.CaptureFixture[str],
+    case: tuple[dict[str, object], str],
+    is_shown: dict[str, bool],
+) -> None:
+    change, metric = case
+    study = open_study()
+    finish(study, 1.0)
+    row = trials.best_row(study)
+    print_best({**row, "config": row["config"] | change}, metric)
+    told = capsys.readouterr().out
+    assert {name: name in told for name in is_shown} == is_shown
+
+
 def test_the_best_of_a_loss_is_the_lowest(
     open_study: Callable[..., OpenStudy], finish: Finish
 ) -> None:

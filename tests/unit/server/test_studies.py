@@ -281,7 +281,7 @@ def test_the_list_can_be_narrowed_to_a_state_and_a_user(served: Served) -> None:
     assert names("state=queued&user=other") == []
     refused = served.ask("GET", "/v1/studies?state=qeued")
     assert refused.status_code == 422
-    assert "state: Input should be 'queued'" in refused.json()["detail"]
+    assert "state = \"qeued\": Input should be 'queued'" in refused.json()["detail"]
 
 
 def test_a_study_with_a_running_trial_is_shown_as_running(served: Served) -> None:
