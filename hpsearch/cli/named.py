@@ -16,8 +16,9 @@ from hpsearch.cli.output import say, tell
 from hpsearch.data.section import DatasetSection, resolve_path
 from hpsearch.data.sources.source import Look
 from hpsearch.errors import InputError, UnreachableError
-from hpsearch.files import is_held_by_others, locked, write_text
+from hpsearch.files import write_text
 from hpsearch.formats import SUFFIXES
+from hpsearch.locks import is_held_by_others, locked
 from hpsearch.networks.network import is_image
 from hpsearch.parsing import parse
 from hpsearch.services.named import (
