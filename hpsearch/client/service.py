@@ -105,9 +105,9 @@ class Client:
             InputError: what ``hpsearch run`` would refuse, or the service's rules do.
             UnreachableError: the service, or data that it cannot read.
         """
-        asked = {"priority": priority, "webhook": webhook, "target": target}
-        made = self.send("/v1/studies", study, params_of(**asked), key)
-        return ServedStudy(self, str(made["name"]), made)
+        return self.make(
+            "/v1/studies", study, key, priority=priority, webhook=webhook, target=target
+        )
 
     def check(self, study: StudySource) -> Row:
         """What ``hpsearch check --json`` says of a study file, and the lines that it says."""
@@ -143,6 +143,13 @@ class Client:
     def remove_dataset(self, name: str) -> None:
         """Remove an upload of one's own that no study needs any more."""
         self.connection.ask("DELETE", f"/v1/datasets/{quote(name, safe='')}")
+
+    def make(
+        self, path: str, study: StudySource, key: str | None, **asked: str | float | None
+    ) -> ServedStudy:
+        """Have a route make a study of a study file; the arguments are :meth:`submit`'s."""
+        made = self.send(path, study, params_of(**asked), key)
+        return ServedStudy(self, str(made["name"]), made)
 
     def send(
         self, path: str, study: StudySource, params: Mapping[str, Any], key: str | None = None

@@ -163,9 +163,9 @@ class ServedStudy:
         """Make a new study, with its trials that are valid there; see
         :meth:`hpsearch.client.service.Client.submit`.
         """
-        asked = {"priority": priority, "webhook": webhook, "target": target}
-        made = self.client.send(f"{self._path}/fork", study, params_of(**asked), key)
-        return ServedStudy(self.client, str(made["name"]), made)
+        return self.client.make(
+            f"{self._path}/fork", study, key, priority=priority, webhook=webhook, target=target
+        )
 
     def confirm(
         self,
